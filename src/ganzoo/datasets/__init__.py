@@ -1,0 +1,1 @@
+"""Data sets: where the real samples come from, one component a file."""

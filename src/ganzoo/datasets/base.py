@@ -1,0 +1,89 @@
+"""What every data set promises, and where data files are looked for."""
+
+import os
+import sysconfig
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+import platformdirs
+from torch import Tensor
+
+from ganzoo.errors import DataError, UsageError
+from ganzoo.spec import DataSpec
+
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples in memory: values (N, *shape), uint8 where the source is uint8, else float32; labels (N,) int64 or None.
+
+    Raises DataError where the two disagree.
+    """
+
+    values: Tensor
+    labels: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.labels is not None and len(self.labels) != len(self.values):
+            raise DataError(f"{len(self.values)} samples have {len(self.labels)} labels; they must agree.")
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+class Dataset(Protocol):
+    """A data set: its promise, known at once, and its samples, loaded when asked for."""
+
+    @property
+    def spec(self) -> DataSpec:
+        """Shape, value range, classes and size; cheap, and known before any file of samples is read."""
+        ...
+
+    def load(self, split: Split) -> Samples | None:
+        """The samples of a split, or None where the data set has no such split. Raises DataError."""
+        ...
+
+
+@dataclass(frozen=True)
+class DataFolders:
+    """Where data files are looked for: --data, GANZOO_DATA, the user's cache, the system's packages, in this order.
+
+    Raises UsageError where a folder that the user named does not exist.
+    """
+
+    data: Path | None = None
+    download: bool = True
+    cache: Path = field(default_factory=lambda: Path(platformdirs.user_cache_dir("ganzoo")))
+
+    def __post_init__(self) -> None:
+        for folder in self.named:
+            if not folder.is_dir():
+                raise UsageError(f"the data folder {folder} does not exist. Name a folder that does.")
+
+    @property
+    def named(self) -> list[Path]:
+        """The folders that the user named: --data, then GANZOO_DATA."""
+        variable = os.environ.get("GANZOO_DATA")
+        return [Path(folder).expanduser() for folder in (self.data, variable) if folder]
+
+    @property
+    def search(self) -> list[Path]:
+        """All folders to look in, most specific first."""
+        return [*self.named, self.cache, Path("/usr/share/datasets")]
+
+    def find(self, names: Iterable[str]) -> Path | None:
+        """The first existing file or folder of these relative names, folder by folder."""
+        relative = list(names)
+        return next((f / n for f in self.search for n in relative if (f / n).exists()), None)
+
+
+def installed_file(package: str, *parts: str) -> Path | None:
+    """A data file inside an installed package, found without importing the package."""
+    for key in ("purelib", "platlib"):
+        path = Path(sysconfig.get_path(key)).joinpath(package, *parts)
+        if path.is_file():
+            return path
+    return None
