@@ -56,7 +56,8 @@ class Recipe:
     (merge: it joins the batch before it).
     epochs, steps, images: how long to train; exactly one of the three is given.
     ema_half_life_images: real images after which a weight counts half in the averaged generator; 0 for no averaging.
-    callback: what is drawn and measured on the way; callbacks watch, they never change a weight.
+    callback: what is drawn and measured on the way, and record_every_steps: how many steps one line of metrics.jsonl
+    sums up; both watch, they never change a weight.
     paper: the source (authors, year, arXiv id).
     """
 
@@ -81,6 +82,7 @@ class Recipe:
     steps: PositiveInt | None = None
     images: PositiveInt | None = None
     ema_half_life_images: NonNegativeFloat = 0.0
+    record_every_steps: PositiveInt = 100
     paper: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:

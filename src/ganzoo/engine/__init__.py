@@ -1,0 +1,1 @@
+"""The engine: it builds any chosen combination of parts and plays it."""

@@ -1,0 +1,40 @@
+"""Calling networks that may or may not look at labels."""
+
+import inspect
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.engine.seeds import generator, reseed
+from ganzoo.spec import DataSpec
+
+Score = Callable[[Tensor, Tensor | None], Tensor]
+
+
+def takes(function: Callable[..., Any], parameter: str) -> bool:
+    """Whether a function has a parameter of this name."""
+    return parameter in inspect.signature(function).parameters
+
+
+def call_with_labels(network: nn.Module) -> Score:
+    """The network as a function of (input, labels): networks with a parameter `labels` get them, others do not."""
+    if takes(network.forward, "labels"):
+        return lambda x, labels: network(x, labels)
+    return lambda x, labels: network(x)
+
+
+def mixes_samples(network: nn.Module, spec: DataSpec) -> bool:
+    """Whether a sample's score in training depends on the other samples of its batch, as with batch norm."""
+    trial = deepcopy(network).train()  # a trial pass must not move running statistics
+    like = next(trial.parameters(), torch.empty(0))
+    samples = torch.rand(3, *spec.shape, generator=generator(0)).to(like)
+    labels = torch.zeros(2, dtype=torch.int64, device=like.device)
+    call, scores = call_with_labels(trial), []
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        for neighbour in (1, 2):
+            reseed(0, like.device)  # the same dropout masks both times
+            scores.append(call(samples[[0, neighbour]], labels)[0])
+    return not torch.equal(scores[0], scores[1])

@@ -1,0 +1,174 @@
+"""Checks that parts fit, on two samples, before any data are loaded.
+
+Every check works on a copy of the network, so that no running statistic moves and no random number is used up.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo import registry
+from ganzoo.engine.calls import call_with_labels, takes
+from ganzoo.errors import GanzooError, MisfitError, PluginError
+from ganzoo.spec import DataSpec
+
+if TYPE_CHECKING:
+    from ganzoo.engine.parts import Resolved
+
+
+def generator(part: "Resolved", network: nn.Module, spec: DataSpec, latent: int, smallest_batch: int) -> None:
+    """z (2, latent) must become samples (2, *shape) in the data's range. Raises MisfitError and PluginError."""
+    _check_labels(part, network, spec)
+    like = _like(network)
+    with _trial(part, network) as trial:
+        made = trial(torch.zeros(2, latent).to(like).normal_(), _labels(2, like))
+        _check_tensor(part, made, f"samples (2, {spec.shape_text.replace('x', ', ')})")
+        if made.dim() != len(spec.shape) + 1 or len(made) != 2:
+            _break(part, f"makes {tuple(made.shape)} from 2 latent vectors; expected (2, {spec.shape_text})")
+        if made.shape[1:] != spec.shape:
+            shape = "x".join(map(str, made.shape[1:]))
+            raise MisfitError(f"{part.label} makes {shape}, data is {spec.shape_text}. Choose parts of one shape.")
+        _check_range(part, made, spec)
+    _check_lonely_sample(part, network, torch.zeros(1, latent).to(like), smallest_batch)
+
+
+def discriminator(part: "Resolved", network: nn.Module, spec: DataSpec, smallest_batch: int) -> None:
+    """Samples (2, *shape) must become raw scores (2,) or (2, patches). Raises MisfitError and PluginError."""
+    _check_labels(part, network, spec)
+    like = _like(network)
+    with _trial(part, network) as trial:
+        samples = _samples(4, spec, like)
+        scores = trial(samples[:2], _labels(2, like))
+        _check_tensor(part, scores, "scores (2,)")
+        if scores.dim() not in (1, 2) or len(scores) != 2:
+            _break(part, f"gives scores {tuple(scores.shape)} for 2 samples; expected (2,) or (2, patches)")
+        scale = torch.tensor([1.0, -1.0, 1e3, -1e3]).to(like).view(4, *[1] * len(spec.shape))
+        stretched = trial(samples * scale, _labels(4, like))
+        if ((stretched >= 0) & (stretched <= 1)).all() and stretched.std() > 0:
+            _break(part, "squashes its scores into [0, 1]; expected raw scores, without a sigmoid at the end")
+    _check_lonely_sample(part, network, _samples(1, spec, like), smallest_batch)
+
+
+def loss(part: "Resolved", made: Any) -> None:
+    """Both players' losses must be finite scalars with a gradient. Raises PluginError."""
+    real, fake = torch.tensor([0.5, -0.2], requires_grad=True), torch.tensor([-0.3, 0.1], requires_grad=True)
+    with _blame(part):
+        values = {
+            "discriminator": made.discriminator(real, fake),
+            "generator": made.generator(fake, real) if takes(made.generator, "real") else made.generator(fake),
+        }
+    for player, value in values.items():
+        if not isinstance(value, Tensor) or value.dim() != 0:
+            got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            _break(part, f"gives the {player} {got}; expected a scalar tensor")
+        if not value.isfinite() or not value.requires_grad:
+            _break(part, f"gives the {player} {value.item():g} without a gradient; expected a finite, differentiable value")
+
+
+def penalty(part: "Resolved", penalise: Callable[..., Tensor], network: nn.Module, spec: DataSpec) -> None:
+    """A penalty must be a finite scalar. Raises PluginError, or MisfitError where D has no second derivative."""
+    like = _like(network)
+    real, fake = _samples(2, spec, like), _samples(2, spec, like)
+    with _blame(part), torch.random.fork_rng(devices=[]):
+        try:
+            value = penalise(real, fake, _labels(2, like) if takes(network.forward, "labels") else None)
+        except (RuntimeError, NotImplementedError) as error:
+            raise MisfitError(f"{part.label} cannot be taken of this discriminator: {error}") from error
+        if not isinstance(value, Tensor) or value.dim() != 0 or not value.isfinite():
+            _break(part, f"gives {value!r}; expected a finite scalar tensor")
+
+
+def labels_agree(generator: "Resolved", g: nn.Module, discriminator: "Resolved", d: nn.Module) -> str | None:
+    """A warning where only G looks at labels. Raises MisfitError where only D does."""
+    g_looks, d_looks = takes(g.forward, "labels"), takes(d.forward, "labels")
+    if d_looks and not g_looks:
+        raise MisfitError(
+            f"{discriminator.label} judges labels and {generator.label} does not take any: "
+            "its samples could never match. Choose a conditional generator."
+        )
+    if g_looks and not d_looks:
+        return f"{generator.label} takes labels but {discriminator.label} does not see them: nothing teaches it to obey."
+    return None
+
+
+def _check_labels(part: "Resolved", network: nn.Module, spec: DataSpec) -> None:
+    if takes(network.forward, "labels") and spec.classes is None:
+        raise MisfitError(f"{part.label} is conditional and the data have no labels. Choose labelled data.")
+
+
+def _check_tensor(part: "Resolved", value: object, expected: str) -> None:
+    if not isinstance(value, Tensor):
+        _break(part, f"returns a {type(value).__name__}; expected a tensor of {expected}")
+    if not value.is_floating_point():
+        _break(part, f"returns {value.dtype}; expected floating point {expected}")
+    if not value.isfinite().all():
+        _break(part, f"returns NaN or infinity; expected finite {expected}")
+
+
+def _check_range(part: "Resolved", made: Tensor, spec: DataSpec) -> None:
+    if spec.value_range is None:
+        return
+    low, high = spec.value_range
+    if made.min() < low - 1e-4 or made.max() > high + 1e-4:
+        got = f"[{made.min().item():.3g}, {made.max().item():.3g}]"
+        message = f"makes values in {got}, data is in [{low:g}, {high:g}]"
+        if part.component.is_builtin:
+            raise MisfitError(f"{part.label} {message}.")
+        _break(part, message)
+
+
+def _check_lonely_sample(part: "Resolved", network: nn.Module, sample: Tensor, smallest_batch: int) -> None:
+    if smallest_batch > 1:
+        return
+    try:
+        with _trial(part, network) as trial:
+            trial(sample, _labels(1, sample))
+    except (PluginError, MisfitError) as error:
+        raise MisfitError(
+            f"{part.label} cannot learn from a batch of one sample (batch norm needs two), and the last batch of an "
+            "epoch has one. Set last_batch=drop or another batch."
+        ) from error
+
+
+@contextmanager
+def _trial(part: "Resolved", network: nn.Module) -> Iterator[Callable[[Tensor, Tensor], Tensor]]:
+    with _blame(part), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        yield call_with_labels(deepcopy(network).train())
+
+
+@contextmanager
+def _blame(part: "Resolved") -> Iterator[None]:
+    """Turn any error of a component into one that names it."""
+    try:
+        yield
+    except GanzooError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"{part.label} fails on two samples: {type(error).__name__}: {error} ({registry.where(error)})"
+        ) from error
+
+
+def _break(part: "Resolved", message: str) -> NoReturn:
+    raise PluginError(f"{part.label} of {part.component.package} breaks its contract: it {message}.")
+
+
+def _like(network: nn.Module) -> Tensor:
+    return next(network.parameters(), torch.empty(0)).detach()
+
+
+def _labels(count: int, like: Tensor) -> Tensor:
+    return torch.zeros(count, dtype=torch.int64, device=like.device)
+
+
+def _samples(count: int, spec: DataSpec, like: Tensor) -> Tensor:
+    """Samples spread over the data's range, drawn without touching the global generator."""
+    source = torch.Generator()
+    source.manual_seed(1)
+    low, high = spec.value_range or (-1.0, 1.0)
+    return (low + (high - low) * torch.rand(count, *spec.shape, generator=source)).to(like)

@@ -1,0 +1,23 @@
+"""The average of a network's weights over the images seen (Karras et al., 2017, arXiv:1710.10196, section 4)."""
+
+from copy import deepcopy
+
+import torch
+from torch import nn
+
+
+class Average:
+    """A copy of a network whose weights follow it with a given half-life, in real images; buffers are copied."""
+
+    def __init__(self, network: nn.Module, half_life_images: float) -> None:
+        self.network = deepcopy(network).eval().requires_grad_(False)
+        self.half_life_images = half_life_images
+        self.pairs = [list(n.parameters()) for n in (self.network, network)]
+        self.buffers = [list(n.buffers()) for n in (self.network, network)]
+
+    @torch.no_grad()
+    def update(self, images: int) -> None:
+        """Follow the network after a step that saw so many real images."""
+        torch._foreach_lerp_(*self.pairs, 1 - 0.5 ** (images / self.half_life_images))
+        for mine, theirs in zip(*self.buffers, strict=True):
+            mine.copy_(theirs)

@@ -1,0 +1,101 @@
+"""The feed: real batches, as a pure function of the seed and the step.
+
+Samples stay in memory as they are stored (uint8 for pictures) and are gathered and scaled a batch at a time.
+"""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from ganzoo.datasets.base import Samples
+from ganzoo.engine.seeds import derive, generator
+from ganzoo.errors import DataError
+from ganzoo.recipe import Recipe
+from ganzoo.spec import DataSpec
+
+
+def epoch_borders(recipe: Recipe, size: int) -> list[int]:
+    """Where the batches of an epoch begin, and the end of the last one: [0, 200, 400, ..., 60000].
+
+    Raises DataError where the data are fewer than a batch.
+    """
+    batch = recipe.batch
+    if size == 0 or (size < batch and recipe.order != "replacement"):
+        raise DataError(f"the data set has {size} samples and a batch takes {batch}. Set batch to {size or 1} or less.")
+    if recipe.order == "replacement":
+        return [*range(0, math.ceil(size / batch) * batch + 1, batch)]
+    borders = [*range(0, size + 1, batch)]
+    if borders[-1] == size or recipe.last_batch == "drop":
+        return borders
+    return [*borders, size] if recipe.last_batch == "keep" else [*borders[:-1], size]
+
+
+def smallest_batch(recipe: Recipe, size: int) -> int:
+    """The size of the smallest batch of an epoch."""
+    return min(end - start for start, end in pairwise(epoch_borders(recipe, size)))
+
+
+class Feed:
+    """Real batches by step number, on the device, in the range that networks see.
+
+    source: the data as stored; target: the data as networks see them.
+    """
+
+    def __init__(
+        self, samples: Samples, source: DataSpec, target: DataSpec, recipe: Recipe, seed: int, like: Tensor
+    ) -> None:
+        self.values, self.like = samples.values.to(like.device), like
+        self.labels = None if samples.labels is None else samples.labels.to(like.device)
+        scale, self.shift = scaling(source, target)
+        self.scale = torch.tensor(scale, device=like.device, dtype=like.dtype)
+        self.is_scaled = (scale, self.shift) != (1.0, 0.0)
+        self.order, self.seed = recipe.order, seed
+        self.borders = epoch_borders(recipe, len(samples))
+        self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one epoch."""
+        return len(self.borders) - 1
+
+    def images_before(self, step: int) -> int:
+        """Real samples seen before this step, counted from 0."""
+        epoch, index = divmod(step, self.steps_per_epoch)
+        return epoch * self.borders[-1] + self.borders[index]
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor | None]:
+        """Samples (N, *shape) and labels (N,) or None of a step."""
+        epoch, index = divmod(step, self.steps_per_epoch)
+        start, end = self.borders[index], self.borders[index + 1]
+        if self.order == "sequential":
+            chosen = slice(start, end)
+            return self.scaled(self.values[chosen]), None if self.labels is None else self.labels[chosen]
+        rows = self._order_of(epoch)[start:end]
+        labels = None if self.labels is None else self.labels.index_select(0, rows)
+        return self.scaled(self.values.index_select(0, rows)), labels
+
+    def scaled(self, values: Tensor) -> Tensor:
+        """Stored values in the type and range that networks see."""
+        return torch.mul(values, self.scale).add_(self.shift) if self.is_scaled else values.to(self.like)
+
+    def _order_of(self, epoch: int) -> Tensor:
+        if epoch != self._epoch:
+            source = generator(derive(self.seed, "order", epoch))
+            size = len(self.values)
+            if self.order == "replacement":
+                order = torch.randint(size, (self.borders[-1],), generator=source)
+            else:
+                order = torch.randperm(size, generator=source)
+            self._epoch, self._order = epoch, order.to(self.like.device)
+        return self._order
+
+
+def scaling(source: DataSpec, target: DataSpec) -> tuple[float, float]:
+    """The factor and the shift that take stored values to the range that networks see."""
+    if source.value_range is None or target.value_range is None:
+        return 1.0, 0.0
+    (low, high), (to_low, to_high) = source.value_range, target.value_range
+    scale = (to_high - to_low) / (high - low)
+    return scale, to_low - low * scale

@@ -1,0 +1,172 @@
+"""Games: who plays and in what order.
+
+A game has named players (networks) and an ordered list of turns. A turn says whose weights learn, with which
+optimizer, and gives the loss of a batch. The engine plays turns; it knows nothing else about a GAN.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.engine.calls import takes
+from ganzoo.engine.latent import Latent
+from ganzoo.engine.parts import Parts
+from ganzoo.options import PositiveInt
+from ganzoo.schedules import Schedule
+
+Stats = dict[str, Tensor]
+
+
+@dataclass
+class Batch:
+    """Real samples (N, *shape) and labels (N,) or None; `shared` is what earlier turns of the step left for later ones."""
+
+    real: Tensor
+    labels: Tensor | None
+    shared: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One move of the game: these weights learn from this loss, every so many steps.
+
+    loss: from a batch to (what is minimised, statistics by name); after: called when the players have moved.
+    """
+
+    name: str
+    parameters: Sequence[nn.Parameter]
+    optimizer: torch.optim.Optimizer
+    schedule: Schedule
+    loss: Callable[[Batch], tuple[Tensor, Stats]]
+    every: int = 1
+    after: Callable[[], None] = lambda: None
+
+
+class Game(Protocol):
+    """What the engine needs of a game.
+
+    players: every network, by name; all of them are saved. modules: what else has state to save (a loss that
+    keeps a running number, say). generator: the player that makes samples; its average is kept if the recipe asks.
+    """
+
+    players: Mapping[str, nn.Module]
+    modules: Mapping[str, nn.Module]
+    turns: Sequence[Turn]
+    generator: nn.Module
+    latent: Latent
+
+    def score(self, samples: Tensor, labels: Tensor | None) -> Tensor:
+        """The discriminator's scores (N,) of samples."""
+        ...
+
+    def summary(self, stats: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Numbers to report, from the turns' statistics, each concatenated over some steps."""
+        ...
+
+
+def play_step(game: Game, batch: Batch, step: int) -> Stats:
+    """Play every turn that is due and return their statistics, detached: nothing waits for the device."""
+    stats: Stats = {}
+    for turn in game.turns:
+        if step % turn.every == 0:
+            stats |= play_turn(turn, batch)
+    return stats
+
+
+def play_turn(turn: Turn, batch: Batch) -> Stats:
+    """One move: gradients flow through all players and into the weights of the turn's own players only."""
+    loss, stats = turn.loss(batch)
+    turn.optimizer.zero_grad()
+    loss.backward(inputs=turn.parameters)
+    turn.optimizer.step()
+    turn.after()
+    return {f"{turn.name}/loss": loss.detach(), **{f"{turn.name}/{k}": v.detach() for k, v in stats.items()}}
+
+
+class StandardGame:
+    """Two players, a generator and a discriminator (Goodfellow et al., 2014, arXiv:1406.2661, algorithm 1).
+
+    first: who moves first. share: what the two turns of a step have in common: nothing, the noise, or the fakes.
+    d_turn_generator: whether the fakes that D learns from use batch statistics (train) or running ones (eval).
+    g_every: G moves once in so many steps.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        first: Literal["discriminator", "generator"] = "discriminator",
+        share: Literal["nothing", "noise", "fakes"] = "nothing",
+        d_turn_generator: Literal["train", "eval"] = "train",
+        g_every: PositiveInt = 1,
+    ) -> None:
+        self.generator, self.discriminator = parts.pair()
+        self.players = {"generator": self.generator, "discriminator": self.discriminator}
+        self.generate, self.score = parts.caller(self.generator), parts.caller(self.discriminator)
+        self.score_both = parts.joint_caller(self.discriminator)
+        self.loss, self.penalties, self.latent = parts.loss(), parts.penalties(self.discriminator), parts.latent
+        self.modules = {"loss": self.loss} if isinstance(self.loss, nn.Module) else {}
+        self.share, self.eval_in_d_turn = share, d_turn_generator == "eval"
+        self.g_loss_sees_real = takes(self.loss.generator, "real")
+        d_turn = parts.turn("d", [self.discriminator], self.d_loss)
+        g_turn = parts.turn("g", [self.generator], self.g_loss, every=g_every)
+        self.turns = (d_turn, g_turn) if first == "discriminator" else (g_turn, d_turn)
+
+    def d_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
+        """The discriminator tells real from fake."""
+        fake = self.fakes_for_d(batch)
+        real_scores, fake_scores = self.score_both(batch.real, fake, batch.labels)
+        loss = self.loss.discriminator(real_scores, fake_scores)
+        for penalty in self.penalties:
+            loss = loss + penalty(batch.real, fake, batch.labels)
+        return loss, {"real_scores": real_scores, "fake_scores": fake_scores}
+
+    def g_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
+        """The generator makes fakes that the discriminator takes for real."""
+        fake_scores = self.score(self.fakes(batch), batch.labels)
+        if not self.g_loss_sees_real:
+            return self.loss.generator(fake_scores), {"fake_scores": fake_scores}
+        real_scores = self.score(batch.real, batch.labels)
+        return self.loss.generator(fake_scores, real_scores), {"fake_scores": fake_scores}
+
+    def fakes_for_d(self, batch: Batch) -> Tensor:
+        """Fakes that carry no gradient."""
+        if self.share == "fakes":
+            return self.fakes(batch).detach()
+        self.generator.train(not self.eval_in_d_turn)
+        with torch.no_grad():
+            fake = self.fakes(batch)
+        self.generator.train()
+        return fake
+
+    def fakes(self, batch: Batch) -> Tensor:
+        """As many fakes as there are real samples, made for the same labels."""
+        if "fakes" in batch.shared:
+            return batch.shared["fakes"]
+        fake = self.generate(self.noise(batch), batch.labels)
+        if self.share == "fakes":
+            batch.shared["fakes"] = fake
+        return fake
+
+    def noise(self, batch: Batch) -> Tensor:
+        """Fresh noise, or what an earlier turn of the step started from."""
+        if self.share == "nothing" or "noise" not in batch.shared:
+            batch.shared["noise"] = self.latent.draw(len(batch.real), batch.real)
+        return batch.shared["noise"]
+
+    def summary(self, stats: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Losses, and D(x), D(G(z)) and accuracies where scores are log-odds, else mean scores."""
+        means = {"d_loss": stats["d/loss"].mean()}
+        if "g/loss" in stats:
+            means["g_loss"] = stats["g/loss"].mean()
+        real, fake = stats["d/real_scores"], stats["d/fake_scores"]
+        if not self.loss.probability:
+            return means | {"real_score": real.mean(), "fake_score": fake.mean()}
+        means |= {"d_real": real.sigmoid().mean(), "d_fake": fake.sigmoid().mean()}
+        means["d_accuracy"] = torch.cat((real > 0, fake <= 0)).float().mean()
+        if "g/fake_scores" in stats:
+            means["g_accuracy"] = (stats["g/fake_scores"] > 0).float().mean()
+        return means

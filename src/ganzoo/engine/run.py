@@ -1,0 +1,208 @@
+"""A run: a recipe being trained in a directory. This is what callbacks see."""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pluggy
+import torch
+from torch import Tensor
+
+from ganzoo.datasets.base import Dataset, Samples, Split
+from ganzoo.engine import generator_file, state
+from ganzoo.engine.checkpoint import Checkpoints
+from ganzoo.engine.ema import Average
+from ganzoo.engine.feed import Feed
+from ganzoo.engine.game import Batch, Game, play_step
+from ganzoo.engine.parts import Parts
+from ganzoo.engine.record import Metrics, Window
+from ganzoo.engine.seeds import derive, reseed
+from ganzoo.errors import DataError, DivergedError
+from ganzoo.recipe import Recipe
+from ganzoo.settings import Settings
+from ganzoo.spec import DataSpec
+
+SCORED_AT_ONCE = 1000
+
+
+@dataclass
+class Run:
+    """A training in progress: its parts, its position and its directory."""
+
+    recipe: Recipe
+    settings: Settings
+    parts: Parts
+    game: Game
+    dataset: Dataset
+    directory: Path
+    hooks: pluggy.PluginManager
+    callbacks: Mapping[str, object]
+    step: int = 0
+
+    def __post_init__(self) -> None:
+        half_life = self.recipe.ema_half_life_images
+        self.average = Average(self.game.generator, half_life) if half_life else None
+        self.window = Window()
+        self.metrics = Metrics(self.directory / "metrics.jsonl")
+        self.checkpoints = Checkpoints(self.directory / "checkpoints")
+        self.device = self.parts.device
+        self._splits: dict[Split, Samples | None] = {}
+
+    @property
+    def spec(self) -> DataSpec:
+        """The data as networks see them."""
+        return self.parts.spec
+
+    @cached_property
+    def feed(self) -> Feed:
+        """The real batches; the data are loaded at the first use."""
+        samples = self.samples("train")
+        if samples is None or len(samples) == 0:
+            raise DataError("the data set has no training samples. Choose another.")
+        like = torch.empty(0, device=self.device, dtype=self.parts.dtype)
+        return Feed(samples, self.dataset.spec, self.spec, self.recipe, self.settings.seed, like)
+
+    @cached_property
+    def total_steps(self) -> int:
+        """The step at which the run is complete."""
+        recipe, feed = self.recipe, self.feed
+        if recipe.steps is not None:
+            return recipe.steps
+        if recipe.epochs is not None:
+            return math.ceil(recipe.epochs * feed.steps_per_epoch)
+        epochs, rest = divmod(recipe.images or 0, feed.borders[-1])
+        return epochs * feed.steps_per_epoch + next(i for i, seen in enumerate(feed.borders) if seen >= rest)
+
+    @property
+    def images(self) -> int:
+        """Real samples seen so far."""
+        return self.feed.images_before(self.step)
+
+    @property
+    def epoch(self) -> float:
+        """Epochs finished so far, with the fraction of the current one."""
+        return self.step / self.feed.steps_per_epoch
+
+    def is_due(self, *, epochs: float = 0, steps: int = 0) -> bool:
+        """Whether something that happens every so many epochs or steps is due after the step just finished."""
+        period = steps or max(1, round(epochs * self.feed.steps_per_epoch))
+        return bool(epochs or steps) and self.step % period == 0
+
+    # One step -------------------------------------------------------------------------------------------------
+
+    def play(self) -> None:
+        """Play the next step of the game: a pure function of the weights, the seed and the step."""
+        reseed(derive(self.settings.seed, "step", self.step), self.device)
+        seen = self.images
+        self._schedule(seen)
+        stats = play_step(self.game, Batch(*self.feed.batch(self.step)), self.step)
+        self.window.add(stats)
+        self.step += 1
+        if self.average is not None:
+            self.average.update(self.images - seen)
+        if self.step % self.feed.steps_per_epoch % self.recipe.record_every_steps == 0 or self.step == self.total_steps:
+            self._record_window()
+
+    def _schedule(self, seen: int) -> None:
+        total = self.feed.images_before(self.total_steps)
+        for turn in self.game.turns:
+            factor = turn.schedule(seen, total)
+            for group in turn.optimizer.param_groups:
+                group.setdefault("base_lr", group["lr"])
+                group["lr"] = group["base_lr"] * factor
+
+    def _record_window(self) -> None:
+        numbers = self.window.summary(self.game)
+        for name, value in numbers.items():
+            if not math.isfinite(value):
+                raise DivergedError(self._divergence(f"{name} is {value}"))
+        self.record(numbers)
+
+    def record(self, numbers: Mapping[str, float]) -> None:
+        """Add a line to metrics.jsonl and tell the callbacks."""
+        line = {"step": self.step, "images": self.images, "epoch": round(self.epoch, 6), **numbers}
+        self.metrics.write(line)
+        self.hooks.hook.record(run=self, numbers=line)
+
+    # Looking at it --------------------------------------------------------------------------------------------
+
+    def samples(self, split: Split) -> Samples | None:
+        """The stored samples of a split, loaded once; None where the data set has no such split."""
+        if split not in self._splits:
+            self._splits[split] = self.dataset.load(split)
+        return self._splits[split]
+
+    def real(self, count: int, split: Split = "train") -> tuple[Tensor, Tensor | None]:
+        """The first samples of a split, as networks see them, with their labels; training samples if it has none."""
+        stored = self.samples(split) or self.samples("train")
+        assert stored is not None  # the feed has refused a data set without training samples
+        values = self.feed.scaled(stored.values[:count].to(self.device))
+        return values, None if stored.labels is None else stored.labels[:count].to(self.device)
+
+    def generate(self, count: int, labels: Sequence[int] | Tensor | None = None, seed: int = 0) -> Tensor:
+        """Samples (count, *shape), float32, in the range that networks see, from the averaged generator if there is one."""
+        network = self.average.network if self.average else self.game.generator
+        return generator_file.draw(network, self.game.latent, self.spec, count, labels, derive(self.settings.seed, seed))
+
+    @torch.no_grad()
+    def score(self, samples: Tensor, labels: Tensor | None = None) -> Tensor:
+        """The discriminator's scores of samples in the range that networks see, in inference mode."""
+        modes = {network: network.training for network in self.game.players.values()}
+        for network in modes:
+            network.eval()
+        try:
+            x = samples.to(self.device, self.parts.dtype).split(SCORED_AT_ONCE)
+            y = [None] * len(x) if labels is None else labels.to(self.device).split(SCORED_AT_ONCE)
+            return torch.cat([self.game.score(a, b) for a, b in zip(x, y, strict=True)])
+        finally:
+            for network, mode in modes.items():
+                network.train(mode)
+
+    # Saving ---------------------------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Write a checkpoint and the generator. Raises DivergedError rather than save weights that are not finite."""
+        bad = state.first_not_finite(self)
+        if bad:
+            raise DivergedError(self._divergence(f"weight {bad} is not finite"))
+        self.checkpoints.save(self.step, state.gather(self))
+        self.save_generator()
+
+    def save_generator(self) -> None:
+        """Write generator.safetensors, the averaged generator if there is one."""
+        network = self.average.network if self.average else self.game.generator
+        path = self.directory / "generator.safetensors"
+        generator_file.save(path, network, self.recipe.generator, self.spec, self.game.latent)
+
+    def callback_states(self) -> dict[str, Any]:
+        """What the callbacks want to keep, by their name."""
+        states = {name: self._ask(callback) for name, callback in self.callbacks.items()}
+        return {name: value for name, value in states.items() if value is not None}
+
+    def _ask(self, callback: object) -> Any:
+        others = [c for c in self.callbacks.values() if c is not callback]
+        answers = self.hooks.subset_hook_caller("checkpoint_save", others)(run=self)
+        return answers[0] if answers else None
+
+    def fingerprint(self) -> str:
+        """A checksum of the training data, to notice when a run goes on with other data."""
+        stored = self.samples("train")
+        assert stored is not None
+        return _fingerprint(stored)
+
+    def _divergence(self, what: str) -> str:
+        saved = self.checkpoints.steps()
+        last = f"The last good checkpoint is of step {saved[-1]}." if saved else "There is no checkpoint yet."
+        return f"training diverged: {what} at step {self.step}. {last} Try a lower learning rate or another loss."
+
+
+def _fingerprint(samples: Samples) -> str:
+    hasher = hashlib.blake2b(str((tuple(samples.values.shape), samples.values.dtype)).encode(), digest_size=16)
+    for tensor in (samples.values, samples.labels):
+        if tensor is not None:
+            hasher.update(tensor.contiguous().view(torch.uint8).numpy())
+    return hasher.hexdigest()

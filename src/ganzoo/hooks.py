@@ -1,0 +1,61 @@
+"""Hooks: the moments of a run at which callbacks are called."""
+
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from ganzoo.engine.run import Run
+
+_spec = pluggy.HookspecMarker("ganzoo")
+hookimpl = pluggy.HookimplMarker("ganzoo")
+
+
+class Hooks:
+    """What a callback may implement; each method is optional, and so is each of its arguments."""
+
+    @_spec
+    def run_start(self, run: "Run") -> None:
+        """Before the first step, also of a resumed run."""
+
+    @_spec
+    def step_end(self, run: "Run") -> None:
+        """After every whole step."""
+
+    @_spec
+    def record(self, run: "Run", numbers: dict[str, float]) -> None:
+        """After a line was written to metrics.jsonl."""
+
+    @_spec
+    def samples(self, run: "Run", samples: "Tensor", path: "Path") -> None:
+        """After generated samples (N, *shape) in the data's range were drawn into a picture."""
+
+    @_spec
+    def warning(self, run: "Run", message: str) -> None:
+        """When something looks wrong but training goes on."""
+
+    @_spec
+    def checkpoint_save(self, run: "Run") -> "dict[str, Any] | None":
+        """The callback's own state, if it has any: tensors, numbers, text, and lists and tables of these."""
+
+    @_spec
+    def checkpoint_load(self, run: "Run", state: dict[str, Any]) -> None:
+        """The state that `checkpoint_save` gave, before a resumed run starts."""
+
+    @_spec
+    def run_end(self, run: "Run", error: BaseException | None) -> None:
+        """At the very end, always, with the error if there was one."""
+
+
+def manager(callbacks: list[object]) -> pluggy.PluginManager:
+    """A manager of its own for one run. Raises pluggy's PluginValidationError where a hook's name is misspelt."""
+    made = pluggy.PluginManager("ganzoo")
+    made.add_hookspecs(Hooks)
+    for callback in callbacks:
+        made.register(callback)
+    made.check_pending()
+    return made

@@ -1,0 +1,63 @@
+"""Gradient penalties of the field; each is added to the discriminator's loss.
+
+A penalty is `(discriminator, real, fake, labels, **options) -> scalar`, with real and fake (N, *shape), labels (N,) or
+None and `discriminator(samples, labels)` returning scores (N,) or (N, patches). `real` and `fake` carry no gradient.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ganzoo.options import NonNegativeFloat
+
+Score = Callable[[Tensor, Tensor | None], Tensor]
+
+
+def r1(discriminator: Score, real: Tensor, fake: Tensor, labels: Tensor | None, *, gamma: NonNegativeFloat = 10.0) -> Tensor:
+    """Zero-centred gradient penalty on real samples (Mescheder et al., 2018, arXiv:1801.04406, equation 9)."""
+    return gamma / 2 * _squared_norm(discriminator, real, labels).mean()
+
+
+def r2(discriminator: Score, real: Tensor, fake: Tensor, labels: Tensor | None, *, gamma: NonNegativeFloat = 10.0) -> Tensor:
+    """Zero-centred gradient penalty on generated samples (Mescheder et al., 2018, arXiv:1801.04406, equation 10)."""
+    return gamma / 2 * _squared_norm(discriminator, fake, labels).mean()
+
+
+def wgan_gp(
+    discriminator: Score, real: Tensor, fake: Tensor, labels: Tensor | None, *, weight: NonNegativeFloat = 10.0
+) -> Tensor:
+    """Gradients of length one between real and fake (Gulrajani et al., 2017, arXiv:1704.00028, equation 3)."""
+    share = torch.rand_like(real[(slice(None),) + (slice(1),) * (real.dim() - 1)])  # one number a sample
+    between = real + share * (fake - real)
+    return weight * (_norm(discriminator, between, labels) - 1).square().mean()
+
+
+def dragan(
+    discriminator: Score,
+    real: Tensor,
+    fake: Tensor,
+    labels: Tensor | None,
+    *,
+    weight: NonNegativeFloat = 10.0,
+    spread: NonNegativeFloat = 0.5,
+) -> Tensor:
+    """Gradients of length one near real samples (Kodali et al., 2017, arXiv:1705.07215).
+
+    spread: noise is uniform in [0, spread] standard deviations of the batch, as the authors' code has it.
+    """
+    noise = spread * real.std() * torch.rand_like(real)
+    return weight * (_norm(discriminator, real + noise, labels) - 1).square().mean()
+
+
+def _squared_norm(discriminator: Score, samples: Tensor, labels: Tensor | None) -> Tensor:
+    """The squared length of each sample's gradient: a sum over its numbers, (N,)."""
+    samples = samples.detach().requires_grad_(True)
+    scores = discriminator(samples, labels)
+    (gradient,) = torch.autograd.grad(scores.sum(), samples, create_graph=True)
+    return gradient.flatten(1).square().sum(1)
+
+
+def _norm(discriminator: Score, samples: Tensor, labels: Tensor | None) -> Tensor:
+    # The root of zero has no gradient: a constant discriminator would give NaN without the small number.
+    return (_squared_norm(discriminator, samples, labels) + 1e-12).sqrt()

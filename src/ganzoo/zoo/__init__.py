@@ -1,0 +1,1 @@
+"""The zoo: one GAN, one file, its networks and its recipe."""
