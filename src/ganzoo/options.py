@@ -65,10 +65,10 @@ def options_of(factory: Callable[..., Any]) -> dict[str, Option]:
     """
     try:
         # Not inspect.signature of the class itself: that would follow metaclasses and wrappers differently.
-        function = factory.__init__ if inspect.isclass(factory) else factory  # type: ignore[misc]
+        function = factory.__init__ if inspect.isclass(factory) else factory
         hints = type_hints(function, include_extras=True)
         parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError, NameError, AttributeError) as error:
+    except Exception as error:  # reading annotations may run any code of the component's author
         raise PluginError(f"cannot read the options of {factory!r}: {error}") from error
     return {
         p.name: Option(p.name, hints.get(p.name, Any), p.default)
@@ -95,12 +95,13 @@ def complete(what: str, options: Mapping[str, Option], given: Mapping[str, Any])
 
 
 def suggest(name: str, known: typing.Iterable[str]) -> str:
-    """A sentence that helps after a misspelt name: the nearest known one, or all of them."""
-    names = sorted(known)
+    """A sentence that helps after a misspelt name: the nearest known one, or the first twenty of them."""
+    names = sorted(set(known))
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     if close:
         return f" Did you mean {close[0]!r}?"
-    return f" There are: {', '.join(names)}." if names else " There are none."
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return f" There are: {', '.join(names[:20])}{more}." if names else " There are none."
 
 
 def convert(where: str, kind: Any, value: Any) -> Any:
@@ -115,30 +116,34 @@ def convert(where: str, kind: Any, value: Any) -> Any:
                 raise UsageError(f"{where} is {value!r}; it must be {bounds}.")
         return number
     if origin is Literal:
-        if value not in arguments:
+        # True == 1, but they are not the same choice.
+        same = [a for a in arguments if (type(a) is type(value) and a == value) or str(a) == value]
+        if not same:
             raise UsageError(f"{where} is {value!r}.{suggest(str(value), map(str, arguments))}")
-        return value
+        return same[0]
     if origin in (typing.Union, types.UnionType):
-        return _convert_union(where, arguments, value)
+        return _convert_union(where, kind, arguments, value)
     if origin is tuple:
         return _convert_tuple(where, kind, arguments, value)
     return _convert_plain(where, kind, value)
 
 
-def _convert_union(where: str, arguments: tuple[Any, ...], value: Any) -> Any:
+def _convert_union(where: str, kind: Any, arguments: tuple[Any, ...], value: Any) -> Any:
     if type(None) in arguments and (value is None or value == "none"):
         return None
     alternatives = [a for a in arguments if a is not type(None)]
-    for alternative in alternatives[:-1]:
+    if len(alternatives) == 1:
+        return convert(where, alternatives[0], value)
+    for alternative in alternatives:
         try:
             return convert(where, alternative, value)
         except UsageError:
             continue
-    return convert(where, alternatives[-1], value)
+    raise UsageError(f"{where} is {value!r}; it must be {_describe(kind)}.")
 
 
 def _convert_tuple(where: str, kind: Any, arguments: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
-    items = [item.strip() for item in value.split(",")] if isinstance(value, str) else value
+    items = _split(value) if isinstance(value, str) else value
     if not isinstance(items, list | tuple):
         raise UsageError(f"{where} is {value!r}; it must be {_describe(kind)}, with commas between.")
     if len(arguments) == 2 and arguments[1] is Ellipsis:
@@ -148,7 +153,22 @@ def _convert_tuple(where: str, kind: Any, arguments: tuple[Any, ...], value: Any
     return tuple(convert(where, part, item) for part, item in zip(arguments, items, strict=True))
 
 
-_TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+def _split(text: str) -> list[str]:
+    """The values in `0.5,0.9` and in `(0.5, 0.9)`."""
+    inner = text.strip("()[] ").removesuffix(",")
+    return [item.strip() for item in inner.split(",")] if inner else []
+
+
+_TRUTH = {
+    "true": True,
+    "yes": True,
+    "on": True,
+    "1": True,
+    "false": False,
+    "no": False,
+    "off": False,
+    "0": False,
+}
 
 
 def _convert_plain(where: str, kind: Any, value: Any) -> Any:
@@ -164,9 +184,10 @@ def _convert_plain(where: str, kind: Any, value: Any) -> Any:
             raise wrong
         try:
             number = kind(value) if isinstance(value, str) or kind is float else value
+            finite = isinstance(number, kind) and math.isfinite(number)
         except (ValueError, TypeError, OverflowError):
             raise wrong from None
-        if not isinstance(number, kind) or not math.isfinite(number):
+        if not finite:
             raise wrong
         return number
     if isinstance(kind, type) and isinstance(value, kind):

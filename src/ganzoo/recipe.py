@@ -50,14 +50,15 @@ class Part:
 class Recipe:
     """Everything that decides the weights; two runs of one recipe and seed agree to the bit on one machine.
 
-    latent: how many numbers the generator starts from; latent_distribution: normal is N(0, 1), uniform is U(-1, 1).
+    latent: how many numbers the generator starts from.
+    latent_distribution: normal is N(0, 1), uniform is U(-1, 1).
     value_range: smallest and largest pixel value that the networks see; vectors are left as they are.
     batch: real samples a step; order: how they are drawn; last_batch: what becomes of an epoch's remainder
     (merge: it joins the batch before it).
     epochs, steps, images: how long to train; exactly one of the three is given.
-    ema_half_life_images: real images after which a weight counts half in the averaged generator; 0 for no averaging.
-    callback: what is drawn and measured on the way, and record_every_steps: how many steps one line of metrics.jsonl
-    sums up; both watch, they never change a weight.
+    ema_half_life_images: real images after which a weight counts half in the averaged generator; 0 for none.
+    callback: what is drawn and measured on the way, and record_every_steps: how many steps one line of
+    metrics.jsonl sums up; both watch, they never change a weight.
     paper: the source (authors, year, arXiv id).
     """
 
@@ -88,17 +89,24 @@ class Recipe:
     def __post_init__(self) -> None:
         given = [name for name in ("epochs", "steps", "images") if getattr(self, name) is not None]
         if len(given) != 1:
-            raise UsageError(f"a recipe gives exactly one of epochs, steps and images, not {given or 'none'}.")
+            raise UsageError(
+                f"a recipe gives exactly one of epochs, steps and images, not {given or 'none'}."
+            )
         low, high = self.value_range
         if not low < high:
-            raise UsageError(f"value_range is ({low:g}, {high:g}); the first must be smaller than the second.")
+            raise UsageError(
+                f"value_range is ({low:g}, {high:g}); the first must be smaller than the second."
+            )
 
     def lasting(self, **length: float | int | None) -> "Recipe":
         """The same recipe with another length: one of epochs=, steps= or images=."""
-        return replace(self, **{"epochs": None, "steps": None, "images": None, **length})
+        return self._with({"epochs": None, "steps": None, "images": None, **length})
+
+    def _with(self, changes: Mapping[str, Any]) -> "Recipe":
+        return replace(self, **changes)
 
     def set(self, path: str, value: Any) -> "Recipe":
-        """The recipe with one value replaced: `latent`, `generator.width`, `penalty.gamma`, `callback.samples.count`.
+        """The recipe with one value replaced: `latent`, `generator.width`, `callback.samples.count`.
 
         Raises UsageError for a path that names nothing in this recipe. Options of parts are checked when the
         part is looked up.
@@ -112,24 +120,27 @@ class Recipe:
         if not option:
             raise UsageError(f"--set {path}: which option of the {role}? Write {role}.OPTION=VALUE.")
         if role in LIST_ROLES:
-            return replace(self, **{role: _set_in_list(role, getattr(self, role), option, value)})
+            return self._with({role: _set_in_list(role, getattr(self, role), option, value)})
         part: Part | None = getattr(self, role)
         if part is None:
             raise UsageError(f"--set {path}: this recipe has no {role}.")
-        return replace(self, **{role: part.with_options(**{option: value})})
+        return self._with({role: part.with_options(**{option: value})})
 
     def _set_number(self, name: str, value: Any) -> "Recipe":
         number = complete("the recipe", {name: plain_options()[name]}, {name: value})[name]
         if name in ("epochs", "steps", "images"):
             return self.lasting(**{name: number})
-        return replace(self, **{name: number})
+        return self._with({name: number})
 
     def to_table(self) -> dict[str, Any]:
         """The recipe as plain tables, for TOML and JSON; values that are None are left out."""
         table: dict[str, Any] = {name: getattr(self, name) for name in plain_options()}
         for role in ROLES:
             value = getattr(self, role)
-            table[role] = [_part_table(p) for p in value] if role in LIST_ROLES else value and _part_table(value)
+            if role in LIST_ROLES:
+                table[role] = [_part_table(part) for part in value]
+            elif value is not None:
+                table[role] = _part_table(value)
         return {key: _plain(value) for key, value in table.items() if value is not None}
 
     @classmethod
@@ -177,12 +188,16 @@ def _read_part(role: str, value: Any) -> Part:
         return Part(value)
     if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
         raise UsageError(f"{role} must be a name, or a table with a name and its options.")
-    return Part(value["name"], **{k: v for k, v in value.items() if k != "name"})
+    return Part(value["name"], **{k: _frozen(v) for k, v in value.items() if k != "name"})
 
 
 def _part_table(part: Part) -> dict[str, Any]:
     # TOML has no null: an option that is None is written as the word, which reads back as None.
     return {"name": part.name, **{k: "none" if v is None else _plain(v) for k, v in part.options.items()}}
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:

@@ -39,6 +39,14 @@ def singular(kind: str) -> str:
     return {"losses": "loss", "penalties": "penalty", "datasets": "data set"}.get(kind, kind[:-1])
 
 
+def kind_of(word: str) -> str:
+    """The kind that a word means, in singular or plural: `losses` for `loss`. Raises UsageError."""
+    kinds = {form: kind for kind in KINDS for form in (kind, singular(kind), singular(kind).replace(" ", ""))}
+    if word not in kinds:
+        raise UsageError(f"{word!r} is not a kind of component.{suggest(word, KINDS)}")
+    return kinds[word]
+
+
 @dataclass(frozen=True)
 class Component:
     """One entry point: a named piece of a kind and its package. Nothing is imported before `load`."""
@@ -156,7 +164,7 @@ def _clash_message(kind: str, name: str, claim: list[Component]) -> str:
     packages = " and ".join(f"{c.package} {c.version}" for c in claim)
     if claim[0].is_builtin:
         others = " or ".join(c.full_name for c in claim[1:])
-        return f"{packages} both bring {kind} named {name!r}: it means ganzoo's own, write {others} for the other."
+        return f"{packages} both bring {kind} named {name!r}: that is ganzoo's own, the other is {others}."
     full = " or ".join(c.full_name for c in claim)
     return f"{packages} both bring {kind} named {name!r}. Write {full}, or remove one package."
 

@@ -66,7 +66,7 @@ def _find_top(name: str) -> ModuleSpec | None:
 def load(value: str, label: str, *, typed: bool = False) -> Any:
     """Import `module:attribute` or, where the user typed it, `./file.py:Name`.
 
-    Raises PluginError, with file and line, where that fails, and UsageError for a typed name that is not there.
+    Raises PluginError, with file and line, where that fails, and UsageError for a typed name that is absent.
     """
     target, _, attribute = value.rpartition(":")
     is_file = typed and target.endswith(".py")

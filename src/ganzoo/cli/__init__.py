@@ -1,1 +1,147 @@
-def main() -> None: ...
+"""The command line: finds commands by name, runs one, and turns errors into messages and exit codes."""
+
+import importlib
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganzoo import registry
+from ganzoo.cli import _output
+from ganzoo.errors import GanzooError, PluginError
+from ganzoo.options import suggest
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+# Modules that are imported when their command is used; none of them may import torch at its top.
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "list": "ganzoo.cli.list_",
+        "show": "ganzoo.cli.show",
+        "run": "ganzoo.cli.run",
+        "resume": "ganzoo.cli.resume",
+        "sample": "ganzoo.cli.sample",
+        "plugins": "ganzoo.cli.plugins",
+        "doctor": "ganzoo.cli.doctor",
+    }
+)
+
+
+@dataclass
+class Session:
+    """What the options before the command say."""
+
+    debug: bool = False
+
+
+class Commands(click.Group):
+    """ganzoo's own commands by a table, others by entry points; each is imported only when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands, ganzoo's own first."""
+        return list(_summaries())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name, or None. Raises PluginError where its package is broken."""
+        if cmd_name in COMMANDS:
+            command = importlib.import_module(COMMANDS[cmd_name]).command
+        elif registry.named(cmd_name, registry.components("commands")):
+            command = registry.find("commands", cmd_name).load()
+        else:
+            return None
+        if not isinstance(command, click.Command):
+            raise PluginError(
+                f"command {cmd_name} is a {type(command).__name__}; it must be a click.Command."
+            )
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments name, and the rest of them."""
+        command = self.get_command(ctx, args[0])
+        if command is None and not ctx.resilient_parsing:
+            raise click.UsageError(f"there is no command {args[0]!r}.{suggest(args[0], _summaries())}", ctx)
+        return args[0] if command else None, command, args[1:]
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Run the command. Raises PluginError for any failure within a command of another package."""
+        try:
+            super().invoke(ctx)
+        except (GanzooError, click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
+            raise
+        except Exception as error:
+            if ctx.invoked_subcommand in (None, *COMMANDS):
+                raise
+            reason = f"{type(error).__name__}: {error} ({registry.where(error)})"
+            raise PluginError(f"command {ctx.invoked_subcommand} failed: {reason}") from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands with what each does, read from its source."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _output.printable(text)) for name, text in _summaries().items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Names of commands and options that start as typed."""
+        from click.shell_completion import CompletionItem
+
+        names = [(name, text) for name, text in _summaries().items() if name.startswith(incomplete)]
+        items = [CompletionItem(name, help=_output.printable(text)) for name, text in names]
+        return items + click.Command.shell_complete(self, ctx, incomplete)
+
+
+def _summaries() -> dict[str, str]:
+    own = {name: registry.docstring_of(f"{module}:command") for name, module in COMMANDS.items()}
+    others = {c.name: c.docstring for c in registry.components("commands") if c.name not in own}
+    return {name: text.partition("\n")[0] for name, text in (own | others).items()}
+
+
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"auto_envvar_prefix": "GANZOO", "help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="ganzoo", message="ganzoo %(version)s", allow_from_autoenv=False)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def group(ctx: click.Context, debug: bool) -> None:
+    """A zoo of generative adversarial networks: any generator, discriminator, loss and data set together."""
+    ctx.ensure_object(Session).debug = debug
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(2)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; errors become messages on stderr."""
+    _output.make_streams_lenient()
+    session = Session()
+    try:
+        code: Any = group.main(
+            arguments, "ganzoo", standalone_mode=False, obj=session, color=_output.colour()
+        )
+        return code or 0
+    except (click.Abort, KeyboardInterrupt) as error:
+        return _report(error, "interrupted.", 130, session)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f"\nTry '{context.command_path} --help'." if context else ""
+        return _report(error, error.format_message() + hint, 2, session)
+    except GanzooError as error:
+        return _report(error, str(error), error.exit_code, session)
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}".splitlines()[0]
+        advice = "Please report this defect of ganzoo; `ganzoo --debug ...` shows where it is."
+        return _report(error, f"{text}\n{advice}", 1, session)
+
+
+def _report(error: BaseException, text: str, code: int, session: Session) -> int:
+    if session.debug:
+        traceback.print_exception(error, file=sys.stderr)
+    _output.message(text)
+    return code

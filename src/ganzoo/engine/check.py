@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import torch
 from torch import Tensor, nn
 
-from ganzoo import registry
+from ganzoo import sources
 from ganzoo.engine.calls import call_with_labels, takes
 from ganzoo.errors import GanzooError, MisfitError, PluginError
 from ganzoo.spec import DataSpec
@@ -150,7 +150,7 @@ def _blame(part: "Resolved") -> Iterator[None]:
         raise
     except Exception as error:
         raise PluginError(
-            f"{part.label} fails on two samples: {type(error).__name__}: {error} ({registry.where(error)})"
+            f"{part.label} fails on two samples: {type(error).__name__}: {error} ({sources.where(error)})"
         ) from error
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from ganzoo import registry
+from ganzoo import registry, sources
 from ganzoo.engine import check
 from ganzoo.engine.calls import Score, call_with_labels, mixes_samples
 from ganzoo.engine.feed import smallest_batch
@@ -52,7 +52,7 @@ class Resolved:
             raise MisfitError(f"{self.label} cannot be used here: {error}.") from error
         except Exception as error:
             message = f"{self.label} fails when it is built: {type(error).__name__}: {error}"
-            raise PluginError(f"{message} ({registry.where(error)})") from error
+            raise PluginError(f"{message} ({sources.where(error)})") from error
 
 
 def look_up(role: str, part: Part, *, typed: bool = False) -> Resolved:

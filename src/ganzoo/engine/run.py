@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.datasets.base import Dataset, Samples, Split
+from ganzoo import storage
 from ganzoo.engine import generator_file, state
 from ganzoo.engine.checkpoint import Checkpoints
 from ganzoo.engine.ema import Average
@@ -21,7 +22,7 @@ from ganzoo.engine.game import Batch, Game, play_step
 from ganzoo.engine.parts import Parts
 from ganzoo.engine.record import Metrics, Window
 from ganzoo.engine.seeds import derive, reseed
-from ganzoo.errors import DataError, DivergedError
+from ganzoo.errors import CheckpointError, DataError, DivergedError
 from ganzoo.recipe import Recipe
 from ganzoo.settings import Settings
 from ganzoo.spec import DataSpec
@@ -177,6 +178,18 @@ class Run:
         network = self.average.network if self.average else self.game.generator
         path = self.directory / "generator.safetensors"
         generator_file.save(path, network, self.recipe.generator, self.spec, self.game.latent)
+
+    def go_on(self) -> None:
+        """Continue from the newest checkpoint. Raises CheckpointError where there is none or it belongs elsewhere."""
+        _, tree = self.checkpoints.load()
+        if tree.get("fingerprint") != self.fingerprint():
+            raise CheckpointError("the training data differ from those of the checkpoint. Name the right folder with --data.")
+        state.restore(self, tree)
+        storage.truncate(self.metrics.path, tree["metrics_bytes"])
+        for name, saved in tree["callbacks"].items():
+            if name in self.callbacks:
+                others = [c for c in self.callbacks.values() if c is not self.callbacks[name]]
+                self.hooks.subset_hook_caller("checkpoint_load", others)(run=self, state=saved)
 
     def callback_states(self) -> dict[str, Any]:
         """What the callbacks want to keep, by their name."""

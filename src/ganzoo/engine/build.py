@@ -1,0 +1,78 @@
+"""From a recipe to a run: parts are looked up and checked before any data are loaded or any file is written."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from pluggy import PluginValidationError
+
+from ganzoo import hooks
+from ganzoo.datasets.base import DataFolders, Dataset
+from ganzoo.engine.feed import epoch_borders
+from ganzoo.engine.parts import Parts, Resolved, resolve
+from ganzoo.engine.run import Run
+from ganzoo.errors import PluginError, UsageError
+from ganzoo.recipe import Recipe
+from ganzoo.settings import Settings
+from ganzoo.spec import DataSpec
+
+
+def build(
+    recipe: Recipe,
+    settings: Settings,
+    directory: Path,
+    *,
+    typed: frozenset[str] = frozenset(),
+    listeners: Sequence[object] = (),
+) -> Run:
+    """A run at its first step. No data are loaded and nothing is written.
+
+    typed: import paths that the user typed. listeners: further callbacks, which are not part of the recipe.
+    Raises UsageError, MisfitError and PluginError where parts are unknown, broken or do not fit.
+    """
+    device = choose_device(settings.device)
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    recipe, resolved = resolve(recipe, typed)
+    dataset = build_dataset(resolved, settings)
+    epoch_borders(recipe, dataset.spec.size)
+    spec = network_spec(dataset.spec, recipe)
+    parts = Parts(recipe, resolved, spec, settings.seed, device, settings.precision)
+    game = resolved["game"][0].build(parts)
+    callbacks = build_callbacks(resolved["callback"])
+    try:
+        manager = hooks.manager([*callbacks.values(), *listeners])
+    except PluginValidationError as error:
+        raise PluginError(f"a callback has a hook that does not exist: {error}") from error
+    return Run(recipe, settings, parts, game, dataset, directory, manager, callbacks)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device by its name; `auto` takes a GPU where there is one. Raises UsageError."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UsageError("there is no CUDA device here. Use --device cpu, or --device auto.")
+    if name == "cuda" or (name == "auto" and torch.cuda.is_available()):
+        torch.backends.cudnn.benchmark = False  # a timed choice of algorithm would differ from run to run
+        torch.backends.cudnn.deterministic = True
+        return torch.device("cuda", torch.cuda.current_device())
+    return torch.device("cpu")
+
+
+def build_dataset(resolved: dict[str, list[Resolved]], settings: Settings) -> Dataset:
+    """The recipe's data set, not loaded yet."""
+    if not resolved["dataset"]:
+        raise UsageError("no data set was named. See what there is with: ganzoo list datasets")
+    dataset: Dataset = resolved["dataset"][0].build(DataFolders(settings.data))
+    return dataset
+
+
+def network_spec(stored: DataSpec, recipe: Recipe) -> DataSpec:
+    """The data as networks see them: bounded values take the recipe's range, others stay as they are."""
+    return stored if stored.value_range is None else replace(stored, value_range=recipe.value_range)
+
+
+def build_callbacks(resolved: list[Resolved]) -> dict[str, Any]:
+    """The recipe's callbacks by name."""
+    return {part.component.name: part.build() for part in resolved}

@@ -1,0 +1,57 @@
+"""The loop: steps until the run is complete, saving on the way."""
+
+import signal
+import time
+
+from ganzoo import storage
+from ganzoo.engine.run import Run
+from ganzoo.engine.signals import StopRequest, listening
+from ganzoo.errors import Interrupted, Terminated
+
+
+def train(run: Run) -> None:
+    """Train from the run's position to its end, under a lock on its directory.
+
+    Raises Interrupted and Terminated when asked to stop, with the position saved; DivergedError and ResourceError.
+    """
+    error: BaseException | None = None
+    with storage.lock(run.directory), listening() as request:
+        try:
+            run.hooks.hook.run_start(run=run)
+            play_all(run, request)
+        except BaseException as caught:
+            error = caught
+            raise
+        finally:
+            run.hooks.hook.run_end(run=run, error=error)
+
+
+def play_all(run: Run, request: StopRequest) -> None:
+    """Play step after step; whoever listens is told after each."""
+    saved_at = time.monotonic()
+    while run.step < run.total_steps:
+        run.play()
+        run.hooks.hook.step_end(run=run)
+        if request.signal is not None:
+            stop(run, request.signal)
+        if save_is_due(run, saved_at):
+            run.save()
+            saved_at = time.monotonic()
+    run.save()
+
+
+def save_is_due(run: Run, saved_at: float) -> bool:
+    """Whether a checkpoint on the way is due after the step just finished."""
+    interval = run.settings.checkpoint_every
+    if interval is None:
+        return False
+    if interval.unit == "seconds":
+        return time.monotonic() - saved_at >= interval.count
+    return run.is_due(**{interval.unit: interval.count})
+
+
+def stop(run: Run, number: int) -> None:
+    """Save and leave, as asked."""
+    run.save()
+    message = f"stopped at step {run.step}, saved; continue with: ganzoo resume {run.directory}"
+    raise Interrupted(message) if number == signal.SIGINT else Terminated(message)

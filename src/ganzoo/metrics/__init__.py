@@ -1,0 +1,1 @@
+"""Metrics: numbers that compare real and generated samples, one component a file."""

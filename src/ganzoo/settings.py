@@ -1,0 +1,55 @@
+"""Settings of a run that are not part of the recipe: where, on what and how often to save."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from ganzoo.errors import UsageError
+from ganzoo.options import Bounds, PositiveInt
+
+UNITS = {"": "epochs", "epochs": "epochs", "epoch": "epochs", "steps": "steps", "step": "steps", "s": "seconds"}
+
+
+@dataclass(frozen=True)
+class Interval:
+    """How often something happens: every so many epochs, steps or seconds."""
+
+    count: float
+    unit: str
+
+    @classmethod
+    def parse(cls, text: str | float) -> "Interval":
+        """Read `10` (epochs), `400steps` or `30s`. Raises UsageError."""
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(text))
+        if not match or match[2] not in UNITS or float(match[1]) == 0:
+            raise UsageError(f"{text!r} is not an interval. Write 10 (epochs), 400steps or 30s.")
+        return cls(float(match[1]), UNITS[match[2]])
+
+    def options(self) -> dict[str, Any]:
+        """The interval as options of a callback: every_epochs or every_steps. Raises UsageError for seconds."""
+        if self.unit == "seconds":
+            raise UsageError("samples are drawn every so many epochs or steps, not seconds: write 1 or 400steps.")
+        return {f"every_{self.unit}": int(self.count) if self.unit == "steps" else self.count}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a run needs to know beside its recipe.
+
+    seed: decides the weights together with the recipe and the precision. threads: of the processor; None for all.
+    data: a folder to look for data in, before the usual ones. checkpoint_every: None for only at the end.
+    """
+
+    seed: Annotated[int, Bounds(0, 2**63 - 1)] = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["float32", "bfloat16", "float64"] = "float32"
+    threads: PositiveInt | None = None
+    data: Path | None = None
+    checkpoint_every: Interval | None = Interval(300, "seconds")
+
+    def to_table(self) -> dict[str, Any]:
+        """What belongs into run.toml: no path of this machine."""
+        return {"seed": self.seed, "precision": self.precision, "device": self.device} | (
+            {"threads": self.threads} if self.threads else {}
+        )
