@@ -1,12 +1,11 @@
 """The Python interface, in the words of the command line: run, resume and load."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ganzoo import registry
-from ganzoo.engine import directory, state
+from ganzoo.engine import directory
 from ganzoo.engine.build import build
 from ganzoo.engine.generator_file import load
 from ganzoo.engine.loop import train
@@ -60,10 +59,18 @@ def run(
         planned = planned.set(path, value)
     if sample_every is not None:
         planned = _sampled(planned, Interval.parse(sample_every))
-    given = {"seed": seed, "device": device, "precision": precision, "threads": threads, "data": data and Path(data)}
+    given = {
+        "seed": seed,
+        "device": device,
+        "precision": precision,
+        "threads": threads,
+        "data": data and Path(data),
+    }
     settings = make_settings(file.run, given, checkpoint_every)
     name = recipe or file.name or "run"
-    target = directory.choose(Path(out) if out is not None else None, name, planned.dataset.name if planned.dataset else "")
+    target = directory.choose(
+        Path(out) if out is not None else None, name, planned.dataset.name if planned.dataset else ""
+    )
     typed = frozenset(t for t in [recipe, *parts.values(), *_as_list(penalty)] if t)
     made = build(planned, settings, target, typed=typed, listeners=listeners)
     if not dry_run:
@@ -74,7 +81,10 @@ def run(
 
 
 def plan(
-    recipe: str | None, file: directory.Config, parts: Mapping[str, str | None], penalty: str | Sequence[str] | None
+    recipe: str | None,
+    file: directory.Config,
+    parts: Mapping[str, str | None],
+    penalty: str | Sequence[str] | None,
 ) -> Recipe:
     """The recipe by name with a file's tables and other parts put in. Raises UsageError."""
     if recipe is None and "generator" not in file.recipe:
@@ -84,9 +94,9 @@ def plan(
     for role, name in parts.items():
         old: Part | None = getattr(planned, role)
         if name is not None and (old is None or old.name != name):
-            planned = replace(planned, **{role: Part(name)})
+            planned = planned.with_part(role, Part(name))
     if penalty is not None:
-        planned = replace(planned, penalty=tuple(Part(name) for name in _as_list(penalty) if name != "none"))
+        planned = planned.with_part("penalty", tuple(Part(n) for n in _as_list(penalty) if n != "none"))
     if planned.dataset is None:
         raise UsageError("name a data set. See what there is with: ganzoo list datasets")
     return planned
@@ -101,7 +111,9 @@ def find_recipe(name: str) -> Recipe:
     return found
 
 
-def make_settings(file: Mapping[str, Any], given: Mapping[str, Any], checkpoint_every: str | float | None) -> Settings:
+def make_settings(
+    file: Mapping[str, Any], given: Mapping[str, Any], checkpoint_every: str | float | None
+) -> Settings:
     """Settings from a file's [run] table and from what the caller gave, which wins. Raises UsageError."""
     options = options_of(Settings)
     values = {**file, **{name: value for name, value in given.items() if value is not None}}
@@ -125,8 +137,8 @@ def resume(
 ) -> Run:
     """Go on with a run from its newest checkpoint, and return it finished; the lengths are new totals.
 
-    typed: import paths by role for parts that come from no installed package, e.g. {"generator": "./my_gan.py:Generator"}.
-    Raises the errors of `ganzoo.errors`.
+    typed: import paths by role, e.g. {"generator": "./my_gan.py:Generator"}, for parts that no installed package
+    brings. Raises the errors of `ganzoo.errors`.
     """
     folder = Path(path).expanduser()
     if not (folder / "run.toml").is_file():
@@ -137,7 +149,7 @@ def resume(
         planned = planned if value is None else planned.set(name, value)
     for role, reference in (typed or {}).items():
         old: Part | None = getattr(planned, role)
-        planned = replace(planned, **{role: Part(reference, **(old.options if old else {}))})
+        planned = planned.with_part(role, Part(reference, **(old.options if old else {})))
     given = {"device": device, "threads": threads, "data": data and Path(data)}
     settings = make_settings(file.run, given, checkpoint_every)
     made = build(planned, settings, folder, typed=frozenset((typed or {}).values()), listeners=listeners)
@@ -155,8 +167,13 @@ def packages_of(made: Run) -> dict[str, str]:
 def _sampled(recipe: Recipe, interval: Interval) -> Recipe:
     others = tuple(part for part in recipe.callback if part.name != "samples")
     samples = next((part for part in recipe.callback if part.name == "samples"), Part("samples"))
+    if interval.unit == "seconds":
+        raise UsageError("samples are drawn every so many epochs or steps, not seconds: write 1 or 400steps.")
     kept = {k: v for k, v in samples.options.items() if k not in ("every_epochs", "every_steps")}
-    return replace(recipe, callback=(*others, Part("samples", **kept, **interval.options())))
+    return recipe.with_part(
+        "callback",
+        (*others, Part("samples", **kept, every_epochs=interval.epochs, every_steps=interval.steps)),
+    )
 
 
 def _as_list(value: str | Sequence[str] | None) -> list[str]:

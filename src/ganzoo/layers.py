@@ -1,7 +1,5 @@
 """Layers and initialisations that several networks share."""
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -107,5 +105,3 @@ def glorot_uniform(network: nn.Module) -> None:
             nn.init.xavier_uniform_(layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
-
-

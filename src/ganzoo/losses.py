@@ -107,7 +107,9 @@ class LeastSquares:
 
     probability: ClassVar[bool] = False
 
-    def __init__(self, *, fake_label: float = 0.0, real_label: float = 1.0, generator_label: float = 1.0) -> None:
+    def __init__(
+        self, *, fake_label: float = 0.0, real_label: float = 1.0, generator_label: float = 1.0
+    ) -> None:
         self.fake_label, self.real_label, self.generator_label = fake_label, real_label, generator_label
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:

@@ -201,6 +201,7 @@ _WORDS = {
     bool: "true or false",
     str: "text",
     type(None): "none",
+    Any: "anything",
 }
 
 

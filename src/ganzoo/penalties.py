@@ -14,18 +14,27 @@ from ganzoo.options import NonNegativeFloat
 Score = Callable[[Tensor, Tensor | None], Tensor]
 
 
-def r1(discriminator: Score, real: Tensor, fake: Tensor, labels: Tensor | None, *, gamma: NonNegativeFloat = 10.0) -> Tensor:
+def r1(
+    discriminator: Score, real: Tensor, fake: Tensor, labels: Tensor | None, *, gamma: NonNegativeFloat = 10.0
+) -> Tensor:
     """Zero-centred gradient penalty on real samples (Mescheder et al., 2018, arXiv:1801.04406, equation 9)."""
     return gamma / 2 * _squared_norm(discriminator, real, labels).mean()
 
 
-def r2(discriminator: Score, real: Tensor, fake: Tensor, labels: Tensor | None, *, gamma: NonNegativeFloat = 10.0) -> Tensor:
+def r2(
+    discriminator: Score, real: Tensor, fake: Tensor, labels: Tensor | None, *, gamma: NonNegativeFloat = 10.0
+) -> Tensor:
     """Zero-centred gradient penalty on generated samples (Mescheder et al., 2018, arXiv:1801.04406, equation 10)."""
     return gamma / 2 * _squared_norm(discriminator, fake, labels).mean()
 
 
 def wgan_gp(
-    discriminator: Score, real: Tensor, fake: Tensor, labels: Tensor | None, *, weight: NonNegativeFloat = 10.0
+    discriminator: Score,
+    real: Tensor,
+    fake: Tensor,
+    labels: Tensor | None,
+    *,
+    weight: NonNegativeFloat = 10.0,
 ) -> Tensor:
     """Gradients of length one between real and fake (Gulrajani et al., 2017, arXiv:1704.00028, equation 3)."""
     share = torch.rand_like(real[(slice(None),) + (slice(1),) * (real.dim() - 1)])  # one number a sample

@@ -105,6 +105,11 @@ class Recipe:
     def _with(self, changes: Mapping[str, Any]) -> "Recipe":
         return replace(self, **changes)
 
+    def with_part(self, role: str, part: Part | tuple[Part, ...]) -> "Recipe":
+        """The same recipe with another part in a role; a tuple of parts for penalties and callbacks."""
+        changes: dict[str, Any] = {role: part}
+        return replace(self, **changes)
+
     def set(self, path: str, value: Any) -> "Recipe":
         """The recipe with one value replaced: `latent`, `generator.width`, `callback.samples.count`.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ganzoo.errors import PluginError, UsageError
 from ganzoo.options import suggest
-from ganzoo.sources import docstring_of, load, source_of
+from ganzoo.sources import docstring_of, load, source_of, summary_of
 from ganzoo.sources import where as where  # part of this module's interface
 
 CORE = "ganzoo"
@@ -70,7 +70,7 @@ class Component:
     @property
     def summary(self) -> str:
         """The first docstring line of the object or else of its module, read from the source."""
-        return self.docstring.partition("\n")[0].strip()
+        return summary_of(self.value)
 
     @property
     def docstring(self) -> str:

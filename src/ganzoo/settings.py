@@ -8,7 +8,14 @@ from typing import Annotated, Any, Literal
 from ganzoo.errors import UsageError
 from ganzoo.options import Bounds, PositiveInt
 
-UNITS = {"": "epochs", "epochs": "epochs", "epoch": "epochs", "steps": "steps", "step": "steps", "s": "seconds"}
+UNITS = {
+    "": "epochs",
+    "epochs": "epochs",
+    "epoch": "epochs",
+    "steps": "steps",
+    "step": "steps",
+    "s": "seconds",
+}
 
 
 @dataclass(frozen=True)
@@ -26,11 +33,15 @@ class Interval:
             raise UsageError(f"{text!r} is not an interval. Write 10 (epochs), 400steps or 30s.")
         return cls(float(match[1]), UNITS[match[2]])
 
-    def options(self) -> dict[str, Any]:
-        """The interval as options of a callback: every_epochs or every_steps. Raises UsageError for seconds."""
-        if self.unit == "seconds":
-            raise UsageError("samples are drawn every so many epochs or steps, not seconds: write 1 or 400steps.")
-        return {f"every_{self.unit}": int(self.count) if self.unit == "steps" else self.count}
+    @property
+    def epochs(self) -> float:
+        """The interval in epochs, or 0."""
+        return self.count if self.unit == "epochs" else 0.0
+
+    @property
+    def steps(self) -> int:
+        """The interval in steps, or 0."""
+        return round(self.count) if self.unit == "steps" else 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,7 +72,9 @@ def full(path: Path, needed: int, error: OSError) -> ResourceError:
         free = shutil.disk_usage(path.parent).free
     except OSError:
         free = 0
-    reason = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or str(error)
+    reason = (
+        "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or str(error)
+    )
     return ResourceError(f"cannot write {path}: {reason}; {needed:,} bytes needed, {free:,} free.")
 
 
@@ -83,7 +85,9 @@ def make_folder(path: Path) -> None:
     except FileExistsError:
         raise UsageError(f"{path} exists already.") from None
     except OSError as error:
-        raise UsageError(f"cannot make the folder {path}: {error.strerror}. Choose another with --out.") from error
+        raise UsageError(
+            f"cannot make the folder {path}: {error.strerror}. Choose another with --out."
+        ) from error
 
 
 @contextlib.contextmanager
@@ -97,7 +101,9 @@ def lock(folder: Path) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
-        raise BusyError(f"{folder} is in use by another ganzoo. Wait for it, or choose another --out.") from None
+        raise BusyError(
+            f"{folder} is in use by another ganzoo. Wait for it, or choose another --out."
+        ) from None
     try:
         yield
     finally:

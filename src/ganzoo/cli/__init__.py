@@ -14,6 +14,7 @@ from ganzoo import registry
 from ganzoo.cli import _output
 from ganzoo.errors import GanzooError, PluginError
 from ganzoo.options import suggest
+from ganzoo.sources import docstring_of
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -96,9 +97,8 @@ class Commands(click.Group):
 
 
 def _summaries() -> dict[str, str]:
-    own = {name: registry.docstring_of(f"{module}:command") for name, module in COMMANDS.items()}
-    others = {c.name: c.docstring for c in registry.components("commands") if c.name not in own}
-    return {name: text.partition("\n")[0] for name, text in (own | others).items()}
+    own = {n: docstring_of(f"{module}:command").partition("\n")[0] for n, module in COMMANDS.items()}
+    return own | {c.name: c.summary for c in registry.components("commands") if c.name not in own}
 
 
 @click.group(
@@ -135,9 +135,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except GanzooError as error:
         return _report(error, str(error), error.exit_code, session)
     except Exception as error:
-        text = f"{type(error).__name__}: {error}".splitlines()[0]
-        advice = "Please report this defect of ganzoo; `ganzoo --debug ...` shows where it is."
-        return _report(error, f"{text}\n{advice}", 1, session)
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        return _report(error, f"a defect of ganzoo, which --debug shows: {reason}", 1, session)
 
 
 def _report(error: BaseException, text: str, code: int, session: Session) -> int:

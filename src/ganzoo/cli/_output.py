@@ -7,7 +7,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -16,6 +16,8 @@ from ganzoo.errors import ResourceError
 
 def printable(text: str) -> str:
     """The text on one line, with control characters, which could steer a terminal, written as escapes."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else " " if c.isspace() else repr(c)[1:-1] for c in text)
 
 
@@ -32,7 +34,7 @@ def make_streams_lenient() -> None:
 
 
 def write(text: str) -> None:
-    """Print a result. Raises ResourceError where it cannot be written; a reader that has gone ends the command."""
+    """Print a result; a reader that has gone ends the command. Raises ResourceError where that fails."""
     try:
         click.echo(text, color=colour())
     except BrokenPipeError:
@@ -72,7 +74,8 @@ def rows(pairs: Iterable[tuple[str, str]], *, indent: int = 2) -> Iterator[str]:
 
 
 def _wrap(text: str, edge: int) -> list[str]:
-    if not sys.stdout.isatty():
+    stream: TextIO | None = sys.stdout  # None where the user closed it
+    if stream is None or not stream.isatty():
         return [text]
     room = max(shutil.get_terminal_size().columns - edge, 30)
     return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]

@@ -1,5 +1,6 @@
 """`ganzoo list`: what is installed, read from package metadata and source without importing anything."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
@@ -46,11 +47,8 @@ def _lines(found: Iterable[Component]) -> Iterator[str]:
             yield ""
         yield _output.heading(kind, KINDS[kind])
         members = list(group)
-        names = [c.name for c in members]
-        builtin = {c.name for c in members if c.is_builtin}
-        yield from _output.rows(
-            (_name(c, names.count(c.name) > 1 or c.name in builtin), _text(c)) for c in members
-        )
+        claims = Counter(c.name for c in members)
+        yield from _output.rows((_name(c, claims[c.name] > 1), _text(c)) for c in members)
 
 
 def _name(component: Component, contested: bool) -> str:

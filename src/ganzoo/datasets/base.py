@@ -5,21 +5,26 @@ import sysconfig
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import platformdirs
 from torch import Tensor
 
 from ganzoo.errors import DataError, UsageError
+from ganzoo.options import Bounds
 from ganzoo.spec import DataSpec
 
 Split = Literal["train", "test"]
+Seed = Annotated[int, Bounds(0, 2**63 - 1)]
+DrawCount = Annotated[int, Bounds(1, 10**8)]
+PIXELS = (0, 255)
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples in memory: values (N, *shape), uint8 where the source is uint8, else float32; labels (N,) int64 or None.
+    """Samples in memory.
 
+    values: (N, *shape), uint8 where the source is uint8, else float32; labels: (N,) int64 or None.
     Raises DataError where the two disagree.
     """
 
@@ -49,7 +54,7 @@ class Dataset(Protocol):
 
 @dataclass(frozen=True)
 class DataFolders:
-    """Where data files are looked for: --data, GANZOO_DATA, the user's cache, the system's packages, in this order.
+    """Where data files are looked for: --data, GANZOO_DATA, the user's cache, the system's packages.
 
     Raises UsageError where a folder that the user named does not exist.
     """
@@ -60,7 +65,7 @@ class DataFolders:
 
     def __post_init__(self) -> None:
         for folder in self.named:
-            if not folder.is_dir():
+            if not os.path.isdir(folder):
                 raise UsageError(f"the data folder {folder} does not exist. Name a folder that does.")
 
     @property
@@ -77,7 +82,8 @@ class DataFolders:
     def find(self, names: Iterable[str]) -> Path | None:
         """The first existing file or folder of these relative names, folder by folder."""
         relative = list(names)
-        return next((f / n for f in self.search for n in relative if (f / n).exists()), None)
+        # os.path, not Path: an unreadable folder holds nothing, it is no error.
+        return next((f / n for f in self.search for n in relative if os.path.exists(f / n)), None)
 
 
 def installed_file(package: str, *parts: str) -> Path | None:

@@ -31,7 +31,9 @@ def generator(part: "Resolved", network: nn.Module, spec: DataSpec, latent: int,
             _break(part, f"makes {tuple(made.shape)} from 2 latent vectors; expected (2, {spec.shape_text})")
         if made.shape[1:] != spec.shape:
             shape = "x".join(map(str, made.shape[1:]))
-            raise MisfitError(f"{part.label} makes {shape}, data is {spec.shape_text}. Choose parts of one shape.")
+            raise MisfitError(
+                f"{part.label} makes {shape}, data is {spec.shape_text}. Choose parts of one shape."
+            )
         _check_range(part, made, spec)
     _check_lonely_sample(part, network, torch.zeros(1, latent).to(like), smallest_batch)
 
@@ -59,14 +61,19 @@ def loss(part: "Resolved", made: Any) -> None:
     with _blame(part):
         values = {
             "discriminator": made.discriminator(real, fake),
-            "generator": made.generator(fake, real) if takes(made.generator, "real") else made.generator(fake),
+            "generator": made.generator(fake, real)
+            if takes(made.generator, "real")
+            else made.generator(fake),
         }
     for player, value in values.items():
         if not isinstance(value, Tensor) or value.dim() != 0:
             got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             _break(part, f"gives the {player} {got}; expected a scalar tensor")
         if not value.isfinite() or not value.requires_grad:
-            _break(part, f"gives the {player} {value.item():g} without a gradient; expected a finite, differentiable value")
+            _break(
+                part,
+                f"gives the {player} {value.item():g} without a gradient; expected a finite, differentiable value",
+            )
 
 
 def penalty(part: "Resolved", penalise: Callable[..., Tensor], network: nn.Module, spec: DataSpec) -> None:

@@ -35,7 +35,11 @@ def pack(tree: Tree, path: str = "") -> tuple[dict[str, Tensor], Any]:
     if isinstance(tree, Tensor):
         # A copy of its own: tied weights share memory, which the format does not allow.
         return {path: tree.detach().cpu().clone(memory_format=torch.contiguous_format)}, {"tensor": path}
-    if tree is None or isinstance(tree, bool | int | str) or (isinstance(tree, float) and math.isfinite(tree)):
+    if (
+        tree is None
+        or isinstance(tree, bool | int | str)
+        or (isinstance(tree, float) and math.isfinite(tree))
+    ):
         return {}, tree
     tensors: dict[str, Tensor] = {}
     if isinstance(tree, list | tuple):
@@ -51,7 +55,9 @@ def pack(tree: Tree, path: str = "") -> tuple[dict[str, Tensor], Any]:
             found, table[key] = pack(item, f"{path}/{key}" if path else key)
             tensors |= found
         return tensors, {"table": table}
-    raise CheckpointError(f"cannot save {path or 'the state'}: {type(tree).__name__} {tree!r:.60} is not a type it keeps.")
+    raise CheckpointError(
+        f"cannot save {path or 'the state'}: {type(tree).__name__} {tree!r:.60} is not a type it keeps."
+    )
 
 
 def unpack(tensors: Mapping[str, Tensor], plain: Any) -> Tree:
@@ -79,7 +85,9 @@ def decode(content: bytes, what: str, format_name: str = FORMAT) -> Tree:
         raise CheckpointError(f"{what} is not a {format_name} file.")
     version = metadata.get("version", "")
     if version.isdigit() and int(version) > VERSION:
-        raise CheckpointError(f"{what} was written by a newer ganzoo (format {version}). Upgrade ganzoo to read it.")
+        raise CheckpointError(
+            f"{what} was written by a newer ganzoo (format {version}). Upgrade ganzoo to read it."
+        )
     try:
         return unpack(safetensors.torch.load(content), json.loads(metadata["tree"]))
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -125,7 +133,9 @@ class Checkpoints:
                 return step, self._read(step)
             except CheckpointError as error:
                 self._set_aside(step, error)
-        raise CheckpointError(f"{self.folder} holds no checkpoint that can be read. There is nothing to go on from.")
+        raise CheckpointError(
+            f"{self.folder} holds no checkpoint that can be read. There is nothing to go on from."
+        )
 
     def steps(self) -> list[int]:
         """The steps that have a checkpoint, oldest first."""
@@ -142,7 +152,12 @@ class Checkpoints:
             content = path.read_bytes() if path.is_file() else b""
         except (OSError, ValueError, RecursionError) as error:
             raise CheckpointError(f"{self._manifest(step).name} cannot be read: {error}") from error
-        known = {"format": manifest.get("format"), "step": step, "bytes": len(content), "blake2b": _digest(content)}
+        known = {
+            "format": manifest.get("format"),
+            "step": step,
+            "bytes": len(content),
+            "blake2b": _digest(content),
+        }
         if isinstance(known["format"], int) and known["format"] > VERSION:
             raise CheckpointError(f"{path.name} was written by a newer ganzoo. Upgrade ganzoo to read it.")
         if manifest != known or known["format"] != VERSION:

@@ -1,5 +1,6 @@
 """The run directory: its name, its folders and run.toml, from which a run can be repeated."""
 
+import os
 import platform
 import re
 import tomllib
@@ -34,23 +35,33 @@ def choose(out: Path | None, recipe: str, dataset: str) -> Path:
     if out is not None:
         _check_name(out)
         if (out / "run.toml").exists():
-            message = f"{out} holds a run already. Continue it with: ganzoo resume {out}, or choose another --out."
+            message = (
+                f"{out} holds a run already. Continue it with: ganzoo resume {out}, or choose another --out."
+            )
             raise UsageError(message)
-        if out.exists():
+        if out.exists() or out.is_symlink():
             raise UsageError(f"{out} exists already. Choose another --out.")
+        if not out.absolute().parent.is_dir() or not os.access(out.absolute().parent, os.W_OK | os.X_OK):
+            raise UsageError(f"cannot write in the folder {out.absolute().parent}. Choose another --out.")
         return out
     label = re.sub(r"[^\w.-]+", "-", f"{recipe}-{dataset}").strip("-.")[:80]
-    numbers = [int(m[1]) for p in Path("runs").glob(f"{label}-*") if (m := re.fullmatch(rf"{label}-(\d+)", p.name))]
+    numbers = [
+        int(m[1]) for p in Path("runs").glob(f"{label}-*") if (m := re.fullmatch(rf"{label}-(\d+)", p.name))
+    ]
     return Path("runs") / f"{label}-{max(numbers, default=0) + 1:04d}"
 
 
 def _check_name(out: Path) -> None:
     text = str(out)
     if not text.isprintable() or any(len(part) > 255 for part in out.parts):
-        raise UsageError(f"{text!r:.80} is not a usable folder name. Use printable characters, at most 255 of them.")
+        raise UsageError(
+            f"{text!r:.80} is not a usable folder name. Use printable characters, at most 255 of them."
+        )
 
 
-def create(directory: Path, name: str, recipe: Recipe, run: Mapping[str, Any], packages: Mapping[str, str]) -> None:
+def create(
+    directory: Path, name: str, recipe: Recipe, run: Mapping[str, Any], packages: Mapping[str, str]
+) -> None:
     """Make the directory of a run and its run.toml. Raises UsageError where that is not possible."""
     storage.make_folder(directory)
     for folder in FOLDERS:
@@ -105,8 +116,13 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         merged = {key: value for key, value in merged.items() if key not in lengths}
     for key, value in over.items():
         old = merged.get(key)
-        same = isinstance(old, dict) and isinstance(value, dict) and value.get("name", old["name"]) == old["name"]
-        merged[key] = {**old, **value} if same else value
+        if (
+            isinstance(old, dict)
+            and isinstance(value, dict)
+            and value.get("name", old["name"]) == old["name"]
+        ):
+            value = {**old, **value}
+        merged[key] = value
     known = {f.name for f in fields(Recipe)}
     for key in merged:
         if key not in known:

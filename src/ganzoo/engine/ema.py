@@ -3,7 +3,7 @@
 from copy import deepcopy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class Average:
@@ -12,12 +12,15 @@ class Average:
     def __init__(self, network: nn.Module, half_life_images: float) -> None:
         self.network = deepcopy(network).eval().requires_grad_(False)
         self.half_life_images = half_life_images
-        self.pairs = [list(n.parameters()) for n in (self.network, network)]
-        self.buffers = [list(n.buffers()) for n in (self.network, network)]
+        self.mine: list[Tensor] = list(self.network.parameters())
+        self.theirs: list[Tensor] = list(network.parameters())
+        self.buffers = list(zip(self.network.buffers(), network.buffers(), strict=True))
 
     @torch.no_grad()
     def update(self, images: int) -> None:
         """Follow the network after a step that saw so many real images."""
-        torch._foreach_lerp_(*self.pairs, 1 - 0.5 ** (images / self.half_life_images))
-        for mine, theirs in zip(*self.buffers, strict=True):
+        weight = 1 - 0.5 ** (images / self.half_life_images)
+        for mine, theirs in zip(self.mine, self.theirs, strict=True):
+            mine.lerp_(theirs, weight)
+        for mine, theirs in self.buffers:
             mine.copy_(theirs)

@@ -23,7 +23,9 @@ def epoch_borders(recipe: Recipe, size: int) -> list[int]:
     """
     batch = recipe.batch
     if size == 0 or (size < batch and recipe.order != "replacement"):
-        raise DataError(f"the data set has {size} samples and a batch takes {batch}. Set batch to {size or 1} or less.")
+        raise DataError(
+            f"the data set has {size} samples and a batch takes {batch}. Set batch to {size or 1} or less."
+        )
     if recipe.order == "replacement":
         return [*range(0, math.ceil(size / batch) * batch + 1, batch)]
     borders = [*range(0, size + 1, batch)]
@@ -55,19 +57,9 @@ class Feed:
         self.borders = epoch_borders(recipe, len(samples))
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Batches in one epoch."""
-        return len(self.borders) - 1
-
-    def images_before(self, step: int) -> int:
-        """Real samples seen before this step, counted from 0."""
-        epoch, index = divmod(step, self.steps_per_epoch)
-        return epoch * self.borders[-1] + self.borders[index]
-
     def batch(self, step: int) -> tuple[Tensor, Tensor | None]:
         """Samples (N, *shape) and labels (N,) or None of a step."""
-        epoch, index = divmod(step, self.steps_per_epoch)
+        epoch, index = divmod(step, len(self.borders) - 1)
         start, end = self.borders[index], self.borders[index + 1]
         if self.order == "sequential":
             chosen = slice(start, end)

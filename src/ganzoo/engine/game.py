@@ -80,7 +80,7 @@ def play_turn(turn: Turn, batch: Batch) -> Stats:
     """One move: gradients flow through all players and into the weights of the turn's own players only."""
     loss, stats = turn.loss(batch)
     turn.optimizer.zero_grad()
-    loss.backward(inputs=turn.parameters)
+    torch.autograd.backward(loss, inputs=turn.parameters)
     turn.optimizer.step()
     turn.after()
     return {f"{turn.name}/loss": loss.detach(), **{f"{turn.name}/{k}": v.detach() for k, v in stats.items()}}
@@ -107,7 +107,11 @@ class StandardGame:
         self.players = {"generator": self.generator, "discriminator": self.discriminator}
         self.generate, self.score = parts.caller(self.generator), parts.caller(self.discriminator)
         self.score_both = parts.joint_caller(self.discriminator)
-        self.loss, self.penalties, self.latent = parts.loss(), parts.penalties(self.discriminator), parts.latent
+        self.loss, self.penalties, self.latent = (
+            parts.loss(),
+            parts.penalties(self.discriminator),
+            parts.latent,
+        )
         self.modules = {"loss": self.loss} if isinstance(self.loss, nn.Module) else {}
         self.share, self.eval_in_d_turn = share, d_turn_generator == "eval"
         self.g_loss_sees_real = takes(self.loss.generator, "real")

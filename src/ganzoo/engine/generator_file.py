@@ -65,7 +65,9 @@ def draw(
         raise UsageError(f"{count} samples were asked for; ask for at least 1.")
     chosen = _labels(network, spec, count, labels)
     like = next(network.parameters(), torch.empty(0)).detach()
-    z = latent.draw(count, torch.empty(0, dtype=like.dtype), generator(derive(seed, "samples"))).to(like.device)
+    z = latent.draw(count, torch.empty(0, dtype=like.dtype), generator(derive(seed, "samples"))).to(
+        like.device
+    )
     call, was_training = call_with_labels(network), network.training
     network.eval()
     try:
@@ -81,10 +83,14 @@ def _chunk(call: Score, z: Tensor, labels: Tensor | None, start: int) -> Tensor:
     return call(z[rows], None if labels is None else labels[rows].to(z.device))
 
 
-def _labels(network: nn.Module, spec: DataSpec, count: int, labels: Sequence[int] | Tensor | None) -> Tensor | None:
+def _labels(
+    network: nn.Module, spec: DataSpec, count: int, labels: Sequence[int] | Tensor | None
+) -> Tensor | None:
     if not takes(network.forward, "labels"):
         if labels is not None:
-            raise UsageError("labels were asked for, but this generator was trained without any. Leave them out.")
+            raise UsageError(
+                "labels were asked for, but this generator was trained without any. Leave them out."
+            )
         return None
     classes = spec.classes or 0
     wanted = torch.arange(classes) if labels is None else torch.as_tensor(labels, dtype=torch.int64).flatten()
@@ -125,7 +131,9 @@ def load(path: Path | str, generator: str | None = None) -> Trained:
         part = Part(generator or config["generator"]["name"], **config["generator"]["options"])
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         raise CheckpointError(f"{path} is damaged: {type(error).__name__}: {error}") from error
-    return Trained(_network(path, part, spec, latent, weights, dtype, typed=generator is not None), spec, latent, part)
+    return Trained(
+        _network(path, part, spec, latent, weights, dtype, typed=generator is not None), spec, latent, part
+    )
 
 
 def _read_config(config: dict[str, Any]) -> tuple[DataSpec, Latent, torch.dtype]:
@@ -140,7 +148,14 @@ def _read_config(config: dict[str, Any]) -> tuple[DataSpec, Latent, torch.dtype]
 
 
 def _network(
-    path: Path, part: Part, spec: DataSpec, latent: Latent, weights: dict[str, Tensor], dtype: torch.dtype, *, typed: bool
+    path: Path,
+    part: Part,
+    spec: DataSpec,
+    latent: Latent,
+    weights: dict[str, Tensor],
+    dtype: torch.dtype,
+    *,
+    typed: bool,
 ) -> nn.Module:
     try:
         resolved = look_up("generator", part, typed=typed)
@@ -165,7 +180,9 @@ def match(given: dict[str, Tensor], expected: dict[str, Tensor], what: str) -> N
     for name in expected.keys() & given.keys():
         ours, theirs = expected[name], given[name]
         if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
-            shapes = f"{tuple(theirs.shape)} {theirs.dtype} is saved, {tuple(ours.shape)} {ours.dtype} is needed"
+            shapes = (
+                f"{tuple(theirs.shape)} {theirs.dtype} is saved, {tuple(ours.shape)} {ours.dtype} is needed"
+            )
             wrong.append(f"{name}: {shapes}")
     if wrong:
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
@@ -176,5 +193,5 @@ def _digest(tree: dict[str, Any]) -> str:
     hasher = hashlib.blake2b(json.dumps(tree["config"], sort_keys=True).encode(), digest_size=16)
     for name, value in sorted(tree["weights"].items()):
         hasher.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
-        hasher.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+        hasher.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return hasher.hexdigest()

@@ -28,9 +28,10 @@ def train(run: Run) -> None:
 
 def play_all(run: Run, request: StopRequest) -> None:
     """Play step after step; whoever listens is told after each."""
-    saved_at = time.monotonic()
+    began = saved_at = time.monotonic()
     while run.step < run.total_steps:
         run.play()
+        run.seconds = time.monotonic() - began
         run.hooks.hook.step_end(run=run)
         if request.signal is not None:
             stop(run, request.signal)
@@ -47,7 +48,7 @@ def save_is_due(run: Run, saved_at: float) -> bool:
         return False
     if interval.unit == "seconds":
         return time.monotonic() - saved_at >= interval.count
-    return run.is_due(**{interval.unit: interval.count})
+    return run.is_due(epochs=interval.epochs, steps=interval.steps)
 
 
 def stop(run: Run, number: int) -> None:

@@ -25,6 +25,7 @@ from ganzoo.spec import DataSpec
 if TYPE_CHECKING:
     from ganzoo.engine.game import Batch, Stats, Turn
 
+Penalty = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.float32, "float64": torch.float64}
 
 
@@ -142,11 +143,12 @@ class Parts:
         check.loss(self.resolved["loss"][0], made)
         return made.to(self.device, self.dtype) if isinstance(made, nn.Module) else made
 
-    def penalties(self, discriminator: nn.Module) -> list[Callable[[Tensor, Tensor, Tensor | None], Tensor]]:
+    def penalties(self, discriminator: nn.Module) -> "list[Penalty]":
         """The recipe's penalties on this discriminator, as functions of (real, fake, labels), in full precision."""
         score = call_with_labels(discriminator)
-        made = [partial(p.factory, score, **p.options) for p in self.resolved["penalty"]]
-        for part, penalty in zip(self.resolved["penalty"], made, strict=True):
+        parts = self.resolved["penalty"]
+        made: list[Penalty] = [partial(p.factory, score, **p.options) for p in parts]
+        for part, penalty in zip(parts, made, strict=True):
             check.penalty(part, penalty, discriminator, self.spec)
         return made
 
@@ -160,7 +162,9 @@ class Parts:
 
         return compute
 
-    def joint_caller(self, network: nn.Module) -> Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]:
+    def joint_caller(
+        self, network: nn.Module
+    ) -> Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]:
         """The network on real and fake samples: in one pass where no layer mixes samples, else in two."""
         compute = self.caller(network)
 
@@ -169,7 +173,7 @@ class Parts:
 
         def joined(real: Tensor, fake: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
             both = None if labels is None else torch.cat((labels, labels))
-            real_scores, fake_scores = compute(torch.cat((real, fake)), both).split(len(real))
+            real_scores, fake_scores = torch.tensor_split(compute(torch.cat((real, fake)), both), 2)
             return real_scores, fake_scores
 
         return apart if mixes_samples(network, self.spec) else joined
@@ -200,4 +204,3 @@ class Parts:
         if self.precision != "bfloat16":
             return nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16)
-

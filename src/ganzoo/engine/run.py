@@ -12,12 +12,13 @@ import pluggy
 import torch
 from torch import Tensor
 
-from ganzoo.datasets.base import Dataset, Samples, Split
 from ganzoo import storage
+from ganzoo.datasets.base import Dataset, Samples, Split
 from ganzoo.engine import generator_file, state
+from ganzoo.engine.calls import takes
 from ganzoo.engine.checkpoint import Checkpoints
 from ganzoo.engine.ema import Average
-from ganzoo.engine.feed import Feed
+from ganzoo.engine.feed import Feed, epoch_borders
 from ganzoo.engine.game import Batch, Game, play_step
 from ganzoo.engine.parts import Parts
 from ganzoo.engine.record import Metrics, Window
@@ -43,6 +44,7 @@ class Run:
     hooks: pluggy.PluginManager
     callbacks: Mapping[str, object]
     step: int = 0
+    seconds: float = 0.0  # spent training since the process started
 
     def __post_init__(self) -> None:
         half_life = self.recipe.ema_half_life_images
@@ -51,6 +53,7 @@ class Run:
         self.metrics = Metrics(self.directory / "metrics.jsonl")
         self.checkpoints = Checkpoints(self.directory / "checkpoints")
         self.device = self.parts.device
+        self.borders = epoch_borders(self.recipe, self.dataset.spec.size)
         self._splits: dict[Split, Samples | None] = {}
 
     @property
@@ -62,36 +65,58 @@ class Run:
     def feed(self) -> Feed:
         """The real batches; the data are loaded at the first use."""
         samples = self.samples("train")
-        if samples is None or len(samples) == 0:
-            raise DataError("the data set has no training samples. Choose another.")
+        size = 0 if samples is None else len(samples)
+        if samples is None or size != self.dataset.spec.size:
+            raise DataError(
+                f"the data set promised {self.dataset.spec.size} training samples and has {size}."
+            )
         like = torch.empty(0, device=self.device, dtype=self.parts.dtype)
         return Feed(samples, self.dataset.spec, self.spec, self.recipe, self.settings.seed, like)
+
+    @property
+    def name(self) -> str:
+        """The directory's name, which says what is trained on what."""
+        return self.directory.name
 
     @cached_property
     def total_steps(self) -> int:
         """The step at which the run is complete."""
-        recipe, feed = self.recipe, self.feed
+        recipe, borders = self.recipe, self.borders
         if recipe.steps is not None:
             return recipe.steps
         if recipe.epochs is not None:
-            return math.ceil(recipe.epochs * feed.steps_per_epoch)
-        epochs, rest = divmod(recipe.images or 0, feed.borders[-1])
-        return epochs * feed.steps_per_epoch + next(i for i, seen in enumerate(feed.borders) if seen >= rest)
+            return max(1, round(recipe.epochs * self.steps_per_epoch))
+        epochs, rest = divmod(recipe.images or 0, borders[-1])
+        return epochs * self.steps_per_epoch + next(i for i, seen in enumerate(borders) if seen >= rest)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one epoch."""
+        return len(self.borders) - 1
 
     @property
     def images(self) -> int:
         """Real samples seen so far."""
-        return self.feed.images_before(self.step)
+        return self.images_before(self.step)
+
+    def images_before(self, step: int) -> int:
+        """Real samples seen before a step, counted from 0."""
+        epoch, index = divmod(step, self.steps_per_epoch)
+        return epoch * self.borders[-1] + self.borders[index]
 
     @property
     def epoch(self) -> float:
         """Epochs finished so far, with the fraction of the current one."""
-        return self.step / self.feed.steps_per_epoch
+        return self.step / self.steps_per_epoch
 
     def is_due(self, *, epochs: float = 0, steps: int = 0) -> bool:
         """Whether something that happens every so many epochs or steps is due after the step just finished."""
-        period = steps or max(1, round(epochs * self.feed.steps_per_epoch))
-        return bool(epochs or steps) and self.step % period == 0
+        period = self.period(epochs=epochs, steps=steps)
+        return period > 0 and self.step % period == 0
+
+    def period(self, *, epochs: float = 0, steps: int = 0) -> int:
+        """Steps between two of something that happens every so many epochs or steps; 0 for never."""
+        return steps or (max(1, round(epochs * self.steps_per_epoch)) if epochs else 0)
 
     # One step -------------------------------------------------------------------------------------------------
 
@@ -105,11 +130,14 @@ class Run:
         self.step += 1
         if self.average is not None:
             self.average.update(self.images - seen)
-        if self.step % self.feed.steps_per_epoch % self.recipe.record_every_steps == 0 or self.step == self.total_steps:
+        if (
+            self.step % self.steps_per_epoch % self.recipe.record_every_steps == 0
+            or self.step == self.total_steps
+        ):
             self._record_window()
 
     def _schedule(self, seen: int) -> None:
-        total = self.feed.images_before(self.total_steps)
+        total = self.images_before(self.total_steps)
         for turn in self.game.turns:
             factor = turn.schedule(seen, total)
             for group in turn.optimizer.param_groups:
@@ -138,16 +166,28 @@ class Run:
         return self._splits[split]
 
     def real(self, count: int, split: Split = "train") -> tuple[Tensor, Tensor | None]:
-        """The first samples of a split, as networks see them, with their labels; training samples if it has none."""
+        """Samples spread evenly over a split, as networks see them, with their labels; of training if it has none.
+
+        All of them, in order, where there are no more than `count`.
+        """
         stored = self.samples(split) or self.samples("train")
         assert stored is not None  # the feed has refused a data set without training samples
-        values = self.feed.scaled(stored.values[:count].to(self.device))
-        return values, None if stored.labels is None else stored.labels[:count].to(self.device)
+        # The first ones alone would all be of one class where a data set is sorted.
+        rows = torch.arange(min(count, len(stored))) * len(stored) // min(count, len(stored))
+        values = self.feed.scaled(stored.values[rows].to(self.device))
+        return values, None if stored.labels is None else stored.labels[rows].to(self.device)
+
+    @cached_property
+    def is_conditional(self) -> bool:
+        """Whether the generator makes samples for given labels."""
+        return takes(self.game.generator.forward, "labels")
 
     def generate(self, count: int, labels: Sequence[int] | Tensor | None = None, seed: int = 0) -> Tensor:
         """Samples (count, *shape), float32, in the range that networks see, from the averaged generator if there is one."""
         network = self.average.network if self.average else self.game.generator
-        return generator_file.draw(network, self.game.latent, self.spec, count, labels, derive(self.settings.seed, seed))
+        return generator_file.draw(
+            network, self.game.latent, self.spec, count, labels, derive(self.settings.seed, seed)
+        )
 
     @torch.no_grad()
     def score(self, samples: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -156,8 +196,8 @@ class Run:
         for network in modes:
             network.eval()
         try:
-            x = samples.to(self.device, self.parts.dtype).split(SCORED_AT_ONCE)
-            y = [None] * len(x) if labels is None else labels.to(self.device).split(SCORED_AT_ONCE)
+            x = torch.split(samples.to(self.device, self.parts.dtype), SCORED_AT_ONCE)
+            y = [None] * len(x) if labels is None else torch.split(labels.to(self.device), SCORED_AT_ONCE)
             return torch.cat([self.game.score(a, b) for a, b in zip(x, y, strict=True)])
         finally:
             for network, mode in modes.items():
@@ -183,7 +223,9 @@ class Run:
         """Continue from the newest checkpoint. Raises CheckpointError where there is none or it belongs elsewhere."""
         _, tree = self.checkpoints.load()
         if tree.get("fingerprint") != self.fingerprint():
-            raise CheckpointError("the training data differ from those of the checkpoint. Name the right folder with --data.")
+            raise CheckpointError(
+                "the training data differ from those of the checkpoint. Name the right folder with --data."
+            )
         state.restore(self, tree)
         storage.truncate(self.metrics.path, tree["metrics_bytes"])
         for name, saved in tree["callbacks"].items():
@@ -214,8 +256,10 @@ class Run:
 
 
 def _fingerprint(samples: Samples) -> str:
-    hasher = hashlib.blake2b(str((tuple(samples.values.shape), samples.values.dtype)).encode(), digest_size=16)
+    hasher = hashlib.blake2b(
+        str((tuple(samples.values.shape), samples.values.dtype)).encode(), digest_size=16
+    )
     for tensor in (samples.values, samples.labels):
         if tensor is not None:
-            hasher.update(tensor.contiguous().view(torch.uint8).numpy())
+            hasher.update(tensor.contiguous().view(torch.uint8).numpy().data)
     return hasher.hexdigest()

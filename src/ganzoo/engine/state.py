@@ -34,16 +34,21 @@ def restore(run: "Run", tree: Mapping[str, Any]) -> None:
     try:
         for name, network in networks.items():
             match(tree["networks"][name], dict(network.state_dict()), f"the checkpoint's {name}")
-        optimizers = {t.name: _read_optimizer(run.game, t, tree["optimizers"][t.name]) for t in run.game.turns}
+        optimizers = {
+            t.name: _read_optimizer(run.game, t, tree["optimizers"][t.name]) for t in run.game.turns
+        }
         for name, network in networks.items():
             network.load_state_dict(tree["networks"][name])
         for turn in run.game.turns:
             turn.optimizer.state.clear()
-            turn.optimizer.state.update(optimizers[turn.name])
+            for parameter, values in optimizers[turn.name].items():
+                turn.optimizer.state[parameter] = values
         run.window.load_state_dict({k: v.to(run.device) for k, v in tree["window"].items()})
         run.step = tree["step"]
     except KeyError as error:
-        raise CheckpointError(f"the checkpoint holds nothing for {error}: it belongs to another recipe.") from error
+        raise CheckpointError(
+            f"the checkpoint holds nothing for {error}: it belongs to another recipe."
+        ) from error
 
 
 def _networks(run: "Run") -> Iterator[tuple[str, nn.Module]]:

@@ -1,4 +1,4 @@
-"""A deeper multi-layer perceptron with batch norm, as PyTorch-GAN teaches it (Goodfellow et al., 2014, arXiv:1406.2661)."""
+"""A deeper perceptron with batch norm, as a well-known script has it (Goodfellow et al., 2014, arXiv:1406.2661)."""
 
 from torch import Tensor, nn
 
@@ -11,7 +11,7 @@ from ganzoo.spec import DataSpec
 class Generator(nn.Module):
     """Layers that double in width, batch norm from the second: z (N, latent) -> (N, *shape).
 
-    bn_eps: 0.8, as its author wrote it (meaning, perhaps, the momentum, which torch counts the other way round).
+    bn_eps: 0.8, as its author wrote it (meaning, perhaps, the momentum).
     """
 
     def __init__(

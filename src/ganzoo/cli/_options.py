@@ -1,0 +1,66 @@
+"""Options that several commands share, and logging as messages on stderr."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ganzoo.cli import _output
+from ganzoo.errors import UsageError
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def several(*options: Decorator) -> Decorator:
+    """Several click options as one decorator, in the order they are written."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+FOLDER = click.Path(path_type=Path)
+
+length = several(
+    click.option("--epochs", type=float, metavar="N", help="Train for N epochs in all."),
+    click.option("--steps", type=int, metavar="N", help="Train for N steps in all."),
+    click.option("--images", type=int, metavar="N", help="Train until N real images were seen in all."),
+)
+machine = several(
+    click.option("--data", type=FOLDER, envvar="GANZOO_DATA", help="Folder to look for data in first."),
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where to compute.  [auto]"),
+    click.option("--threads", type=int, metavar="N", help="Processor threads; fewer on a shared machine."),
+    click.option("--checkpoint-every", metavar="N", help="Save every N epochs, 400steps or 30s.  [300s]"),
+)
+face = several(
+    click.option("--quiet", is_flag=True, help="No progress and no summary."),
+    click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document."),
+)
+
+
+def pairs(texts: tuple[str, ...]) -> dict[str, str]:
+    """`PART.OPTION=VALUE` texts as a table. Raises UsageError."""
+    table = {}
+    for text in texts:
+        path, equals, value = text.partition("=")
+        if not equals or not path:
+            raise UsageError(f"--set {text}: write PART.OPTION=VALUE, for example --set generator.width=512.")
+        table[path.strip()] = value.strip()
+    return table
+
+
+class _Messages(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        _output.message(record.getMessage())
+
+
+def show_messages() -> None:
+    """Print what the library logs, warnings and downloads, on stderr."""
+    logger = logging.getLogger("ganzoo")
+    logger.handlers, logger.propagate = [_Messages()], False
+    logger.setLevel(logging.INFO)
