@@ -5,7 +5,7 @@ matplotlib is imported when the first figure is drawn, and none of its global st
 
 import io
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ def draw(
     title: str,
     paint: Callable[[Sequence["Axes"]], None],
     panels: Sequence[float] = (1.0,),
-    height: float = 4.2,
+    height: float = 4.4,
 ) -> bytes:
     """A figure of panels with these relative heights, one above the other, as the content of a PNG file."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -64,14 +64,32 @@ def _clean(axes: "Axes") -> None:
 
 def _write_title(figure: "Figure", title: str) -> None:
     # Names in a title are text: a dollar sign must not start a formula.
-    text = figure.suptitle(title, x=0.012, ha="left", size=12.5, weight="bold", color=INK)
-    text.set_parse_math(False)
+    text = figure.suptitle(title, x=0.012, ha="left", size=13, weight="bold", color=INK, parse_math=False)
+    room = 0.976 * figure.bbox.width / text.get_window_extent().width
+    text.set_fontsize(13 * min(room, 1.0))
 
 
-def add_legend(axes: "Axes", location: Literal["best", "upper right"] = "best") -> None:
-    """The names of what is drawn, on a veil instead of in a box."""
-    legend = axes.legend(loc=location, fontsize=10, labelcolor=INK)
-    legend.get_frame().set(facecolor="white", edgecolor="none", alpha=0.85)
+def head(axes: "Axes", text: str) -> None:
+    """Say above a panel, at the left, what it shows, and at the right which colour is what."""
+    axes.set_title(text, loc="left", size=11, color=INK, parse_math=False)
+    columns = len(axes.get_legend_handles_labels()[1])
+    axes.legend(
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        borderaxespad=0.0,
+        ncols=columns,
+        frameon=False,
+        fontsize=10.5,
+        labelcolor=INK,
+    )
+
+
+def count_epochs(axes: "Axes") -> None:
+    """A horizontal axis of epochs, marked at whole ones."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
 
 
 def count_images(axes: "Axes") -> None:
@@ -92,14 +110,12 @@ def vectors(title: str, real: Tensor | None, fake: Tensor) -> bytes | None:
         return None
     sides = [_array(side) for side in (real, fake) if side is not None]
     low, high = _limits(sides[0])
-    inside = ((sides[-1] >= low) & (sides[-1] <= high)).all(axis=1).mean()
-    note = "" if inside > 0.995 else f" ({1 - inside:.0%} lie outside)"
-    named = list(
-        zip(sides, (REAL, GENERATED)[-len(sides) :], ("real", f"generated{note}")[-len(sides) :], strict=True)
-    )
+    outside = 1 - ((sides[-1] >= low) & (sides[-1] <= high)).all(axis=1).mean()
+    note = f"; {outside:.1%} of the generated lie outside" if outside else ""
+    named = list(zip(sides, ((REAL, "real"), (GENERATED, "generated"))[-len(sides) :], strict=True))
 
     def paint(axes: Sequence["Axes"]) -> None:
-        for values, colour, name in named:
+        for values, (colour, name) in named:
             if features == 1:
                 _paint_histogram(axes[0], values[:, 0], (low[0], high[0]), colour, name)
             else:
@@ -108,9 +124,9 @@ def vectors(title: str, real: Tensor | None, fake: Tensor) -> bytes | None:
         if features == 2:
             axes[0].set_ylim(low[1], high[1])
             axes[0].set_aspect("equal")
-        add_legend(axes[0], "upper right")
+        head(axes[0], ("share of the samples" if features == 1 else f"{len(fake):,} samples") + note)
 
-    return draw(title, paint, height=4.2 if features == 1 else 7.0)
+    return draw(title, paint, height=4.4 if features == 1 else 7.4)
 
 
 def _array(samples: Tensor) -> Numbers:
@@ -120,7 +136,7 @@ def _array(samples: Tensor) -> Numbers:
 
 def _limits(values: Numbers) -> tuple[Numbers, Numbers]:
     low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
-    margin = np.where(high > low, 0.15 * (high - low), 1.0)
+    margin = np.where(high > low, 0.25 * (high - low), 1.0)
     return low - margin, high + margin
 
 
@@ -130,7 +146,7 @@ def _paint_histogram(
     heights, edges = np.histogram(values, BINS, limits)
     axes.stairs(heights / len(values), edges, fill=True, color=colour, alpha=0.25)
     axes.stairs(heights / len(values), edges, color=colour, linewidth=1.4, label=name)
-    axes.set(xlabel="value", ylabel="share of the samples")
+    axes.set_xlabel("value")
 
 
 def _paint_points(axes: "Axes", values: Numbers, colour: str, name: str) -> None:

@@ -97,7 +97,7 @@ def complete(what: str, options: Mapping[str, Option], given: Mapping[str, Any])
 def suggest(name: str, known: typing.Iterable[str]) -> str:
     """A sentence that helps after a misspelt name: the nearest known one, or the first twenty of them."""
     names = sorted(set(known))
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
         return f" Did you mean {close[0]!r}?"
     more = f" and {len(names) - 20} more" if len(names) > 20 else ""

@@ -35,6 +35,8 @@ class Part:
     options: Mapping[str, Any]
 
     def __init__(self, name: str, /, **options: Any) -> None:
+        if "name" in options:
+            raise UsageError(f"{name} has an option 'name', the word for the part itself: rename it.")
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "options", MappingProxyType(dict(options)))
 

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 POINTS = 300
 SECONDS = 60
 FEW_STEPS = 5000
+ANSWER = "probability of being real, says the discriminator"
 
 NAMES = {
     "d_loss": ("discriminator", figures.DISCRIMINATOR),
     "g_loss": ("generator", figures.GENERATED),
-    "d_real": ("real: D(x)", figures.REAL),
-    "d_fake": ("generated: D(G(z))", figures.GENERATED),
+    "d_real": ("D(x), real", figures.REAL),
+    "d_fake": ("D(G(z)), generated", figures.GENERATED),
     "real_score": ("real", figures.REAL),
     "fake_score": ("generated", figures.GENERATED),
     "d_accuracy": ("discriminator", figures.DISCRIMINATOR),
@@ -69,7 +70,7 @@ class Curves:
 
         heights = [0.6 if "accuracy" in label else 1.0 for label in panels]
         content = figures.draw(
-            f"{title(run)}: the course of training", paint, heights, 0.9 + 2.4 * sum(heights)
+            f"{title(run)}: the course of training", paint, heights, 0.8 + 2.6 * sum(heights)
         )
         keep(run, "plots/losses.png", content)
 
@@ -79,8 +80,8 @@ def panels_of(records: Sequence[dict[str, float]], *, few_steps: bool) -> dict[s
     names = list(dict.fromkeys(name for record in records for name in record))
     panels: dict[str, list[str]] = {
         "loss": [name for name in names if name.endswith("_loss")],
-        "mean D": [name for name in ("d_real", "d_fake") if name in names],
-        "mean score": [name for name in ("real_score", "fake_score") if name in names],
+        ANSWER: [name for name in ("d_real", "d_fake") if name in names],
+        "mean score of the discriminator": [name for name in ("real_score", "fake_score") if name in names],
         "accuracy": [name for name in names if name.endswith("_accuracy") and few_steps],
     }
     return {label: shown for label, shown in panels.items() if shown} if panels["loss"] else {}
@@ -96,12 +97,12 @@ def paint_panel(axes: "Axes", label: str, names: Sequence[str], records: Sequenc
         if len(values) > 2 * POINTS:
             images, low, values, high = summarised(images, values)
             axes.fill_between(images, low, high, color=colour, alpha=0.18, linewidth=0)
-        axes.plot(images, values, "o" if len(values) == 1 else "", ls="-", color=colour, lw=1.6, label=text)
-    axes.set_ylabel(label)
-    if label in ("mean D", "accuracy"):
+        marker = "o" if len(values) == 1 else ""
+        axes.plot(images, values, marker=marker, color=colour, linewidth=1.6, label=text)
+    if label in (ANSWER, "accuracy"):
         axes.set_ylim(-0.03, 1.03)
         axes.axhline(0.5, color="#999999", lw=1, ls=(0, (4, 3)), zorder=1)
-    figures.add_legend(axes)
+    figures.head(axes, label)
 
 
 def summarised(images: "Numbers", values: "Numbers") -> "tuple[Numbers, Numbers, Numbers, Numbers]":

@@ -80,10 +80,10 @@ def draw_histograms(run: "Run", real: "Tensor", fake: "Tensor") -> None:
             shares = heights / max(heights.sum(), 1)
             axes[0].stairs(shares, edges, fill=True, color=colour, alpha=0.25)
             axes[0].stairs(shares, edges, color=colour, linewidth=1.3, label=name)
-        axes[0].set(xlabel=value_label(run), ylabel="share of the values")
-        figures.add_legend(axes[0], "upper right")
+        axes[0].set_xlabel(value_label(run))
+        figures.head(axes[0], f"share of the values at {', '.join(position(run))}")
 
-    text = f"{title(run)}: KL(real || generated) = {divergence:.3g} at {', '.join(position(run))}"
+    text = f"{title(run)}: KL(real || generated) = {divergence:.3g}"
     keep(run, "plots/histogram.png", figures.draw(text, paint))
 
 
@@ -100,25 +100,27 @@ def draw_densities(run: "Run", real: Numbers, fake: Numbers, numbers: Mapping[st
             heights = kernel_density(values, at, narrowest=span / 500)
             axes[0].fill_between(at, heights, color=colour, alpha=0.15, linewidth=0)
             axes[0].plot(at, heights, color=colour, lw=1.8, label=name)
-        axes[0].set(xlabel=value_label(run), ylabel="density", xlim=(low, high))
+        axes[0].set(xlabel=value_label(run), xlim=(low, high))
         axes[0].set_ylim(bottom=0)
-        figures.add_legend(axes[0], "upper right")
+        figures.head(axes[0], f"density at {', '.join(position(run))}")
         write_table(axes[1], numbers)
 
-    text = f"{title(run)}: densities after {', '.join(position(run))}"
-    keep(run, "plots/density.png", figures.draw(text, paint, (1.0, 0.24), 5.2))
+    text = f"{title(run)}: the values of both sides"
+    keep(run, "plots/density.png", figures.draw(text, paint, (1.0, 0.22), 5.6))
 
 
 def write_table(axes: "Axes", numbers: Mapping[str, float]) -> None:
     """Write the moments of both sides as a table, a row for each side."""
-    axes.set(axis_on=False, xlim=(0, 1), ylim=(3, 0))
+    axes.set_axis_off()
+    axes.set(xlim=(0, 1), ylim=(3, 0))
     places = np.linspace(0.36, 1.0, len(NAMES))
     for place, name in zip(places, NAMES, strict=True):
-        axes.text(place, 0.5, name, ha="right", va="center", size=10.5, color="#666666")
+        text = "excess kurtosis" if name == "kurtosis" else name
+        axes.text(place, 0.5, text, ha="right", va="center", size=10.5, color="#666666")
     for row, (prefix, (label, colour)) in enumerate(zip(("real", "fake"), SIDES, strict=True), start=1):
         axes.text(0.0, row + 0.5, label, va="center", size=11, color=colour, weight="bold")
         for place, name in zip(places, NAMES, strict=True):
-            text = f"{numbers[f'{prefix}_{name}']:.3f}"
+            text = f"{numbers[f'{prefix}_{name}']:.3f}".replace("-", "\N{MINUS SIGN}").replace("nan", "–")
             axes.text(place, row + 0.5, text, ha="right", va="center", size=11, color=figures.INK)
 
 

@@ -17,7 +17,7 @@ MOST_VALUES = 2**26
 
 
 class Probabilities:
-    """p_real and p_fake, the mean D of test samples and as many fakes; both traces in plots/probabilities.png.
+    """p_real and p_fake, the mean D of test samples and as many fakes, traced in plots/probabilities.png.
 
     For losses whose scores are no log-odds: score_real and score_fake, the mean scores. Data without a test
     split give training samples. every_epochs: how often, 0 for only at the end. samples: on each side, at
@@ -63,7 +63,7 @@ class Probabilities:
             return
         test = run.samples("test")
         split = test or run.samples("train") or ()
-        answer = "mean D" if prefix == "p" else "mean score (not a probability)"
+        answer = "mean D" if prefix == "p" else "mean score, no probability,"
         label = f"{answer} of {min(self.count(run), len(split)):,} {'test' if test else 'training'} samples"
 
         def paint(axes: Sequence["Axes"]) -> None:
@@ -73,12 +73,12 @@ class Probabilities:
                 ("fake", figures.GENERATED, "generated"),
             ):
                 values = column(records, f"{prefix}_{name}")
-                axes[0].plot(epochs, values, marker, ls="-", ms=4, lw=1.8, color=colour, label=side)
+                axes[0].plot(epochs, values, marker=marker, ms=4, lw=1.8, color=colour, label=side)
             if prefix == "p":
                 axes[0].axhline(0.5, color="#999999", lw=1, ls=(0, (4, 3)), zorder=1)
                 axes[0].set_ylim(-0.02, 1.02)
-            axes[0].set(xlabel="epoch", ylabel=label)
-            figures.add_legend(axes[0])
+            figures.count_epochs(axes[0])
+            figures.head(axes[0], label)
 
         text = f"{title(run)}: how real each side looks to the discriminator"
         keep(run, "plots/probabilities.png", figures.draw(text, paint))

@@ -59,8 +59,8 @@ class _Messages(logging.Handler):
         _output.message(record.getMessage())
 
 
-def show_messages() -> None:
-    """Print what the library logs, warnings and downloads, on stderr."""
+def show_messages(quiet: bool) -> None:
+    """Print what the library logs on stderr: warnings, and unless `quiet` what it downloads."""
     logger = logging.getLogger("ganzoo")
     logger.handlers, logger.propagate = [_Messages()], False
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.WARNING if quiet else logging.INFO)

@@ -118,7 +118,7 @@ def _data() -> Iterator[Finding]:
         except PluginError:
             continue  # reported with the components
         except GanzooError as error:
-            yield Finding("note", name, f"is not here: {str(error).splitlines()[0]}")
+            yield Finding("note", name, str(error).splitlines()[0])
         else:
             yield Finding("ok", name, f"{len(samples):,} training samples, no download needed")
 

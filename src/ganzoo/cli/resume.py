@@ -22,7 +22,7 @@ def command(run: Path, quiet: bool, as_json: bool, **given: Any) -> None:
 
     The parts, the seed and every number come from the run's own run.toml.
     """
-    _options.show_messages()
+    _options.show_messages(quiet)
     roles = ("generator", "discriminator", "loss", "dataset")
     typed = {role: value for role in roles if (value := given.pop(role)) is not None}
 

@@ -44,7 +44,7 @@ def command(
     out: Path | None = given["out"]
     directory.choose(out, given["recipe"] or "run", given["dataset"] or "")  # before torch is imported
     values = _options.pairs(assignments)
-    _options.show_messages()
+    _options.show_messages(quiet)
 
     from ganzoo import api
     from ganzoo.cli import _summary

@@ -74,38 +74,38 @@ def unpack(tensors: Mapping[str, Tensor], plain: Any) -> Tree:
 def encode(tree: Tree, format_name: str = FORMAT) -> bytes:
     """A tree as the content of a safetensors file."""
     tensors, plain = pack(tree)
-    metadata = {"format": format_name, "version": str(VERSION), "tree": json.dumps(plain)}
-    return bytes(safetensors.torch.save(tensors, metadata))
+    # One entry only: safetensors writes several in an order that changes from run to run.
+    header = json.dumps({"format": format_name, "version": VERSION, "tree": plain})
+    return bytes(safetensors.torch.save(tensors, {"ganzoo": header}))
 
 
 def decode(content: bytes, what: str, format_name: str = FORMAT) -> Tree:
     """The tree of a safetensors file's content. Raises CheckpointError for anything that `encode` did not write."""
-    metadata = _metadata(content, what)
-    if metadata.get("format") != format_name:
+    header = _header(content, what)
+    if header.get("format") != format_name:
         raise CheckpointError(f"{what} is not a {format_name} file.")
-    version = metadata.get("version", "")
-    if version.isdigit() and int(version) > VERSION:
+    if header.get("version") != VERSION:
         raise CheckpointError(
-            f"{what} was written by a newer ganzoo (format {version}). Upgrade ganzoo to read it."
+            f"{what} has format {header.get('version')!r:.20}; this ganzoo reads {VERSION}. Upgrade ganzoo."
         )
     try:
-        return unpack(safetensors.torch.load(content), json.loads(metadata["tree"]))
+        return unpack(safetensors.torch.load(content), header["tree"])
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{what} is damaged: {error}") from error
 
 
-def _metadata(content: bytes, what: str) -> Mapping[str, str]:
-    """The text in the header of a safetensors file, read before any tensor is made."""
+def _header(content: bytes, what: str) -> dict[str, Any]:
+    """ganzoo's entry in the header of a safetensors file, read before any tensor is made."""
     length = int.from_bytes(content[:8], "little")
-    if len(content) < 8 or length > min(len(content) - 8, LARGEST_HEADER):
-        raise CheckpointError(f"{what} is damaged or not a safetensors file.")
     try:
-        metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise CheckpointError(f"{what} is damaged or not a safetensors file.") from error
-    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise CheckpointError(f"{what} is damaged: its header is not text.")
-    return metadata
+        if len(content) < 8 or length > min(len(content) - 8, LARGEST_HEADER):
+            raise ValueError("its header does not fit the file")
+        header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["ganzoo"])
+        if not isinstance(header, dict):
+            raise TypeError("its header is no table")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CheckpointError(f"{what} is damaged or not a file of ganzoo's.") from error
+    return header
 
 
 class Checkpoints:

@@ -39,6 +39,7 @@ def play_all(run: Run, request: StopRequest) -> None:
             run.save()
             saved_at = time.monotonic()
     run.save()
+    run.record_window()  # after the checkpoint: a run that goes on from it records whole windows, as if never ended
 
 
 def save_is_due(run: Run, saved_at: float) -> bool:

@@ -130,11 +130,8 @@ class Run:
         self.step += 1
         if self.average is not None:
             self.average.update(self.images - seen)
-        if (
-            self.step % self.steps_per_epoch % self.recipe.record_every_steps == 0
-            or self.step == self.total_steps
-        ):
-            self._record_window()
+        if self.step % self.steps_per_epoch % self.recipe.record_every_steps == 0:
+            self.record_window()
 
     def _schedule(self, seen: int) -> None:
         total = self.images_before(self.total_steps)
@@ -144,7 +141,10 @@ class Run:
                 group.setdefault("base_lr", group["lr"])
                 group["lr"] = group["base_lr"] * factor
 
-    def _record_window(self) -> None:
+    def record_window(self) -> None:
+        """Sum up the steps since the last record in one line. Raises DivergedError."""
+        if not self.window.stats:
+            return
         numbers = self.window.summary(self.game)
         for name, value in numbers.items():
             if not math.isfinite(value):
