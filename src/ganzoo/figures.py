@@ -89,14 +89,14 @@ def count_epochs(axes: "Axes") -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
 
 
-def count_images(axes: "Axes") -> None:
-    """A horizontal axis of images seen: 200k, 1.2M."""
+def count_images(axes: "Axes", note: str = "") -> None:
+    """A horizontal axis of images seen: 200k, 1.2M; the note comes after its name."""
     from matplotlib.ticker import EngFormatter
 
-    axes.set_xlabel("images seen")
+    axes.set_xlabel(f"images seen{note}")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
 
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ganzoo.engine.run import Run
     from ganzoo.figures import Numbers
 
-POINTS = 300
+GROUPS = 300
+MANY = 100
 SECONDS = 60
 FEW_STEPS = 5000
 ANSWER = "probability of being real, says the discriminator"
@@ -66,7 +67,8 @@ class Curves:
                 each.sharex(axes[0])
             for each in axes[:-1]:
                 each.tick_params(labelbottom=False)
-            figures.count_images(axes[-1])
+            many = len(records) > 2 * GROUPS
+            figures.count_images(axes[-1], " (line: median; band: nine in ten records)" if many else "")
 
         heights = [0.6 if "accuracy" in label else 1.0 for label in panels]
         content = figures.draw(
@@ -88,15 +90,18 @@ def panels_of(records: Sequence[dict[str, float]], *, few_steps: bool) -> dict[s
 
 
 def paint_panel(axes: "Axes", label: str, names: Sequence[str], records: Sequence[dict[str, float]]) -> None:
-    """One line for each number; where records are many, their median over a band of nine in ten of them."""
+    """One line for each number; where records are many, their running median over what is behind it."""
     others = iter(figures.OTHERS * len(names))
     for name in names:
         text, colour = NAMES.get(name) or (name.rpartition("_")[0].replace("_", " "), next(others))
-        shown = [record for record in records if name in record]
+        shown = [record for record in records if record.get(name) is not None]
         images, values = column(shown, "images"), column(shown, name)
-        if len(values) > 2 * POINTS:
+        if len(records) > 2 * GROUPS and len(values) > GROUPS:
             images, low, values, high = summarised(images, values)
             axes.fill_between(images, low, high, color=colour, alpha=0.18, linewidth=0)
+        elif len(values) > MANY:
+            axes.plot(images, values, color=colour, linewidth=0.8, alpha=0.35)
+            values = smoothed(values)
         marker = "o" if len(values) == 1 else ""
         axes.plot(images, values, marker=marker, color=colour, linewidth=1.6, label=text)
     if label in (ANSWER, "accuracy"):
@@ -105,9 +110,16 @@ def paint_panel(axes: "Axes", label: str, names: Sequence[str], records: Sequenc
     figures.head(axes, label)
 
 
+def smoothed(values: "Numbers") -> "Numbers":
+    """The running median over a thirtieth of all values."""
+    half = len(values) // 60
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, half, "reflect"), 2 * half + 1)
+    medians: Numbers = np.median(windows, axis=1)
+    return medians
+
+
 def summarised(images: "Numbers", values: "Numbers") -> "tuple[Numbers, Numbers, Numbers, Numbers]":
-    """Images seen and the 5 %, 50 % and 95 % quantiles of finite values, each of a group of neighbours."""
-    finite = np.isfinite(values)
-    groups = np.array_split(values[finite], POINTS)
+    """Images seen and the 5 %, 50 % and 95 % quantiles of values, each of a group of neighbours."""
+    groups = np.array_split(values, GROUPS)
     low, middle, high = np.array([np.quantile(group, (0.05, 0.5, 0.95)) for group in groups]).T
-    return np.array([group.mean() for group in np.array_split(images[finite], POINTS)]), low, middle, high
+    return np.array([group.mean() for group in np.array_split(images, GROUPS)]), low, middle, high
