@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo import registry
-from ganzoo.engine import directory
+from ganzoo.engine import directory, faults
 from ganzoo.engine.build import build
 from ganzoo.engine.generator_file import load
 from ganzoo.engine.loop import train
@@ -74,7 +74,8 @@ def run(
     typed = frozenset(t for t in [recipe, *parts.values(), *_as_list(penalty)] if t)
     made = build(planned, settings, target, typed=typed, listeners=listeners)
     if not dry_run:
-        made.feed  # noqa: B018 - loads the data before a directory exists
+        with faults.explained(made):
+            made.feed  # noqa: B018 - loads the data before a directory exists
         directory.create(target, name, made.recipe, settings.to_table(), packages_of(made))
         train(made)
     return made
@@ -153,8 +154,9 @@ def resume(
     given = {"device": device, "threads": threads, "data": data and Path(data)}
     settings = make_settings(file.run, given, checkpoint_every)
     made = build(planned, settings, folder, typed=frozenset((typed or {}).values()), listeners=listeners)
-    made.feed  # noqa: B018 - loads the data before the run is locked
-    made.go_on()
+    with faults.explained(made):
+        made.feed  # noqa: B018 - loads the data before the run is locked
+        made.go_on()
     train(made)
     return made
 

@@ -3,13 +3,14 @@
 matplotlib is imported when the first figure is drawn, and none of its global state is used.
 """
 
-import io
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+
+from ganzoo import pictures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,15 +41,15 @@ def draw(
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.5, height), dpi=150, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(figure)
     axes = list(figure.subplots(len(panels), 1, squeeze=False, height_ratios=list(panels))[:, 0])
     for each in axes:
         _clean(each)
     paint(axes)
     _write_title(figure, title)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    canvas.draw()
+    # Not savefig, which would follow a style that the user has set.
+    return pictures.png(np.asarray(canvas.buffer_rgba())[:, :, :3])
 
 
 def _clean(axes: "Axes") -> None:
@@ -65,7 +66,7 @@ def _clean(axes: "Axes") -> None:
 def _write_title(figure: "Figure", title: str) -> None:
     # Names in a title are text: a dollar sign must not start a formula.
     text = figure.suptitle(title, x=0.012, ha="left", size=13, weight="bold", color=INK, parse_math=False)
-    room = 0.976 * figure.bbox.width / text.get_window_extent().width
+    room = 0.94 * figure.bbox.width / text.get_window_extent().width
     text.set_fontsize(13 * min(room, 1.0))
 
 

@@ -8,6 +8,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -120,7 +121,7 @@ def _import_file(path: Path, label: str) -> ModuleType:
     path = path.expanduser()
     if not path.is_file():
         raise UsageError(f"{label}: there is no file {path}.")
-    name = f"ganzoo_typed_{path.stem}"
+    name = module_of(f"{path}:")
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{path} is not a Python file.")
@@ -145,12 +146,35 @@ def where(error: BaseException, module: str = "") -> str:
     """The file and line that raised the error: the last in the package of `module`, where it took part."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"
+    steps = frames(error)
+    own = [step for step in steps if step.package == module.partition(".")[0]]
+    return (own or steps or [Frame("", "", "no source")])[-1].place
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A line of code on the way to an error: the top-level package, the function as `Class.method`, `file:line`."""
+
+    package: str
+    function: str
+    place: str
+
+
+def frames(error: BaseException) -> list[Frame]:
+    """The lines that led to an error, the one that raised it last, without Python's import machinery."""
     machinery = (__file__, importlib.__file__)
-    steps = [
-        (frame.f_globals.get("__name__", ""), f"{frame.f_code.co_filename}:{line}")
+    return [
+        Frame(
+            str(frame.f_globals.get("__name__", "")).partition(".")[0],
+            frame.f_code.co_qualname,
+            f"{frame.f_code.co_filename}:{line}",
+        )
         for frame, line in traceback.walk_tb(error.__traceback__)
         if frame.f_code.co_filename not in machinery and not frame.f_code.co_filename.startswith("<frozen")
     ]
-    top = module.partition(".")[0]
-    own = [place for name, place in steps if name.partition(".")[0] == top]
-    return (own or [place for _, place in steps] or ["no source"])[-1]
+
+
+def module_of(value: str) -> str:
+    """The name under which the module of `module:attribute` or `./file.py:Name` is imported."""
+    target = value.rpartition(":")[0]
+    return f"ganzoo_typed_{Path(target).stem}" if target.endswith(".py") else target

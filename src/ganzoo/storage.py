@@ -1,110 +1,149 @@
-"""Files: every write of a run goes through here, so that a crash leaves the old content or the new, never neither."""
+"""Files: every write of a run goes through here, so that a crash leaves the old content or the new.
+
+The disk is touched by functions of `os` alone: tests put another `os` here that crashes, fails or loses power at
+any call. A file that is written is never followed as a link: a stranger's run must not lead out of its directory.
+"""
 
 import contextlib
 import errno
 import fcntl
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from ganzoo.errors import BusyError, ResourceError, UsageError
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+WRITING = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
+
+
+def read(path: Path) -> bytes:
+    """The content of an ordinary file. Raises OSError for anything else; a pipe would wait for ever."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not an ordinary file")
+        return file.read()
+
 
 def write(path: Path, content: bytes) -> None:
-    """Replace a file: a temporary file beside it, fsync, rename, fsync of the folder. Raises ResourceError."""
+    """Replace a file: temporary file beside it, fsync, rename, fsync of the folder. Raises ResourceError."""
     temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise full(path, len(content), error) from error
+    with _explained(path, len(content)):
+        try:
+            with _opened(temporary, WRITING | os.O_TRUNC) as descriptor:
+                _put(descriptor, content)
+                os.fsync(descriptor)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+        sync(path.parent)
 
 
 def append(path: Path, content: bytes) -> None:
-    """Add to the end of a file. Raises ResourceError."""
-    try:
-        with path.open("ab") as file:
-            file.write(content)
-    except OSError as error:
-        raise full(path, len(content), error) from error
+    """Add to the end of a file all of the content or, with ResourceError, nothing."""
+    with _explained(path, len(content)), _opened(path, WRITING | os.O_APPEND) as descriptor:
+        size = os.fstat(descriptor).st_size
+        try:
+            _put(descriptor, content)
+        except OSError:
+            os.ftruncate(descriptor, size)
+            raise
 
 
 def truncate(path: Path, size: int) -> None:
-    """Cut a file to its first `size` bytes, e.g. lines written after the checkpoint that a run goes on from."""
-    if path.exists() and path.stat().st_size > size:
-        os.truncate(path, size)
+    """Cut a file, if there is one, to its first `size` bytes. Raises ResourceError."""
+    if os.path.exists(path):
+        with _explained(path, 0), _opened(path, WRITING) as descriptor:
+            os.ftruncate(descriptor, min(size, os.fstat(descriptor).st_size))
 
 
 def remove(path: Path) -> None:
-    """Remove a file that may be gone already."""
-    path.unlink(missing_ok=True)
+    """Remove a file that may be gone already. Raises ResourceError."""
+    with _explained(path, 0), contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
-def sync_file(path: Path) -> None:
-    """Wait until a file's content is on the disk."""
-    if path.exists():
-        _sync(path, os.O_RDONLY)
+def rename(path: Path, name: str) -> None:
+    """Give a file, if there is one, another name in its folder. Raises ResourceError."""
+    with _explained(path, 0), contextlib.suppress(FileNotFoundError):
+        os.replace(path, path.with_name(name))
 
 
-def sync_folder(path: Path) -> None:
-    """Wait until a folder's list of names is on the disk."""
-    _sync(path, os.O_RDONLY | os.O_DIRECTORY)
-
-
-def _sync(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
-    try:
+def sync(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, is on the disk; a file may be absent."""
+    with (
+        _explained(path, 0),
+        contextlib.suppress(FileNotFoundError),
+        _opened(path, os.O_RDONLY) as descriptor,
+    ):
         os.fsync(descriptor)
+
+
+@contextlib.contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        yield descriptor
     finally:
         os.close(descriptor)
 
 
-def full(path: Path, needed: int, error: OSError) -> ResourceError:
-    """The error for a write that failed: what was needed and what is free."""
+def _put(descriptor: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+@contextlib.contextmanager
+def _explained(path: Path, needed: int) -> Iterator[None]:
+    """Turn a failure of the disk into an error that says what was needed and what is free."""
     try:
-        free = shutil.disk_usage(path.parent).free
+        yield
+    except OSError as error:
+        raise _failure(path, needed, error) from error
+
+
+def _failure(path: Path, needed: int, error: OSError) -> ResourceError:
+    reason = "the disk is full" if error.errno in FULL else error.strerror or str(error)
+    try:
+        free = f"{shutil.disk_usage(path.parent).free:,} free"
     except OSError:
-        free = 0
-    reason = (
-        "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or str(error)
-    )
-    return ResourceError(f"cannot write {path}: {reason}; {needed:,} bytes needed, {free:,} free.")
+        free = "how many are free is unknown"
+    return ResourceError(f"cannot write {path}: {reason}; {needed:,} bytes needed, {free}.")
 
 
 def make_folder(path: Path) -> None:
     """Make a new folder and its missing parents. Raises UsageError where that is not possible."""
     try:
-        path.mkdir(parents=True)
+        os.makedirs(path.parent, exist_ok=True)
+        os.mkdir(path)
+        sync(path.parent)
     except FileExistsError:
-        raise UsageError(f"{path} exists already.") from None
+        raise UsageError(f"{path} exists already. Choose another --out.") from None
     except OSError as error:
-        raise UsageError(
-            f"cannot make the folder {path}: {error.strerror}. Choose another with --out."
-        ) from error
+        if error.errno in FULL:
+            raise _failure(path, 0, error) from error
+        raise UsageError(f"cannot make the folder {path}: {error.strerror}. Choose another --out.") from error
 
 
 @contextlib.contextmanager
 def lock(folder: Path) -> Iterator[None]:
     """Hold a folder for this process; the lock goes with the process, however it ends. Raises BusyError."""
-    try:
-        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise UsageError(f"cannot write in {folder}: {error.strerror}.") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise BusyError(
-            f"{folder} is in use by another ganzoo. Wait for it, or choose another --out."
-        ) from None
-    try:
+    with contextlib.ExitStack() as held:
+        try:
+            descriptor = held.enter_context(_opened(folder / ".lock", WRITING))
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(
+                f"{folder} is in use by another ganzoo. Wait for it, or choose another --out."
+            ) from None
+        except OSError as error:
+            if error.errno in FULL:
+                raise _failure(folder, 0, error) from error
+            raise UsageError(f"cannot write in {folder}: {error.strerror}.") from error
         yield
-    finally:
-        os.close(descriptor)

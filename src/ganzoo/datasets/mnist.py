@@ -96,7 +96,7 @@ class IdxDataset:
         labels = read_idx(label_path, (count,))
         self._check_labels(label_path, labels, split)
         images = read_idx(image_path, (count, 28, 28)).unsqueeze(1)
-        log.info("%s: %d pictures (%s) from %s", self.archive.name, count, split, image_path.parent)
+        log.debug("%s: %d pictures (%s) from %s", self.archive.name, count, split, image_path.parent)
         return Samples(images, labels.to(torch.int64))
 
     def _find(self, split: Split) -> list[Path] | None:

@@ -1,7 +1,8 @@
 """Calling networks that may or may not look at labels."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -38,3 +39,29 @@ def mixes_samples(network: nn.Module, spec: DataSpec) -> bool:
             reseed(0, like.device)  # the same dropout masks both times
             scores.append(call(samples[[0, neighbour]], labels)[0])
     return not torch.equal(scores[0], scores[1])
+
+
+def is_pure(network: nn.Module, latent: int, classes: int | None) -> bool:
+    """Whether a generator in training is a function of noise and labels alone: no dropout, no running statistics."""
+    trial = deepcopy(network).train()
+    like = next(trial.parameters(), torch.empty(0))
+    z = torch.rand(2, latent, generator=generator(0)).to(like)
+    labels = None if classes is None else torch.zeros(2, dtype=torch.int64, device=like.device)
+    before, call, made = [b.clone() for b in trial.buffers()], call_with_labels(trial), []
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        for seed in (1, 2):
+            reseed(seed, like.device)
+            made.append(call(z, labels))
+    same = all(torch.equal(a, b) for a, b in zip(before, trial.buffers(), strict=True))
+    return same and torch.equal(*made)
+
+
+@contextmanager
+def inference(network: nn.Module) -> Iterator[None]:
+    """The network in inference mode while the block runs: no dropout, running statistics."""
+    was_training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(was_training)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import torch
 from torch import Tensor, nn
 
-from ganzoo import sources
+from ganzoo.engine import faults
 from ganzoo.engine.calls import call_with_labels, takes
 from ganzoo.errors import GanzooError, MisfitError, PluginError
 from ganzoo.spec import DataSpec
@@ -155,10 +155,8 @@ def _blame(part: "Resolved") -> Iterator[None]:
         yield
     except GanzooError:
         raise
-    except Exception as error:
-        raise PluginError(
-            f"{part.label} fails on two samples: {type(error).__name__}: {error} ({sources.where(error)})"
-        ) from error
+    except (Exception, SystemExit) as error:
+        raise faults.failure(part, "on two samples", error) from error
 
 
 def _break(part: "Resolved", message: str) -> NoReturn:

@@ -5,13 +5,14 @@ optimizer, and gives the loss of a batch. The engine plays turns; it knows nothi
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from ganzoo.engine.calls import takes
+from ganzoo.engine.calls import inference, is_pure, takes
 from ganzoo.engine.latent import Latent
 from ganzoo.engine.parts import Parts
 from ganzoo.options import PositiveInt
@@ -107,13 +108,13 @@ class StandardGame:
         self.players = {"generator": self.generator, "discriminator": self.discriminator}
         self.generate, self.score = parts.caller(self.generator), parts.caller(self.discriminator)
         self.score_both = parts.joint_caller(self.discriminator)
-        self.loss, self.penalties, self.latent = (
-            parts.loss(),
-            parts.penalties(self.discriminator),
-            parts.latent,
-        )
+        self.loss, self.latent = parts.loss(), parts.latent
+        self.penalties = parts.penalties(self.discriminator)
         self.modules = {"loss": self.loss} if isinstance(self.loss, nn.Module) else {}
-        self.share, self.eval_in_d_turn = share, d_turn_generator == "eval"
+        self.eval_in_d_turn = d_turn_generator == "eval"
+        # The same noise through a generator that draws and mixes nothing gives the same fakes: make them once.
+        repeats = share == "noise" and is_pure(self.generator, self.latent.size, parts.spec.classes)
+        self.share = "fakes" if repeats and not self.eval_in_d_turn else share
         self.g_loss_sees_real = takes(self.loss.generator, "real")
         d_turn = parts.turn("d", [self.discriminator], self.d_loss)
         g_turn = parts.turn("g", [self.generator], self.g_loss, every=g_every)
@@ -140,11 +141,8 @@ class StandardGame:
         """Fakes that carry no gradient."""
         if self.share == "fakes":
             return self.fakes(batch).detach()
-        self.generator.train(not self.eval_in_d_turn)
-        with torch.no_grad():
-            fake = self.fakes(batch)
-        self.generator.train()
-        return fake
+        with torch.no_grad(), inference(self.generator) if self.eval_in_d_turn else nullcontext():
+            return self.fakes(batch)
 
     def fakes(self, batch: Batch) -> Tensor:
         """As many fakes as there are real samples, made for the same labels."""

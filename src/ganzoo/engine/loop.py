@@ -1,9 +1,11 @@
 """The loop: steps until the run is complete, saving on the way."""
 
+import logging
 import signal
 import time
 
 from ganzoo import storage
+from ganzoo.engine import faults
 from ganzoo.engine.run import Run
 from ganzoo.engine.signals import StopRequest, listening
 from ganzoo.errors import Interrupted, Terminated
@@ -12,18 +14,32 @@ from ganzoo.errors import Interrupted, Terminated
 def train(run: Run) -> None:
     """Train from the run's position to its end, under a lock on its directory.
 
-    Raises Interrupted and Terminated when asked to stop, with the position saved; DivergedError and ResourceError.
+    Raises Interrupted and Terminated when asked to stop, with the position saved; DivergedError, ResourceError and
+    PluginError.
     """
     error: BaseException | None = None
     with storage.lock(run.directory), listening() as request:
+        storage.remove(run.directory / faults.TRACEBACK)
         try:
-            run.hooks.hook.run_start(run=run)
-            play_all(run, request)
+            with faults.explained(run):
+                run.hooks.hook.run_start(run=run)
+                play_all(run, request)
         except BaseException as caught:
             error = caught
             raise
         finally:
+            end(run, error)
+
+
+def end(run: Run, error: BaseException | None) -> None:
+    """Tell the callbacks that the run is over; what ended it is not hidden by a callback that fails now."""
+    try:
+        with faults.explained(run):
             run.hooks.hook.run_end(run=run, error=error)
+    except Exception as failure:
+        if error is None:
+            raise
+        logging.getLogger("ganzoo").warning("%s", failure)
 
 
 def play_all(run: Run, request: StopRequest) -> None:

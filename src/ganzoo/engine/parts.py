@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from ganzoo import registry, sources
-from ganzoo.engine import check
+from ganzoo import registry
+from ganzoo.engine import check, faults
 from ganzoo.engine.calls import Score, call_with_labels, mixes_samples
 from ganzoo.engine.feed import smallest_batch
 from ganzoo.engine.latent import Latent
@@ -51,9 +51,8 @@ class Resolved:
             raise
         except ValueError as error:
             raise MisfitError(f"{self.label} cannot be used here: {error}.") from error
-        except Exception as error:
-            message = f"{self.label} fails when it is built: {type(error).__name__}: {error}"
-            raise PluginError(f"{message} ({sources.where(error)})") from error
+        except (Exception, SystemExit) as error:
+            raise faults.failure(self, "when it is built", error) from error
 
 
 def look_up(role: str, part: Part, *, typed: bool = False) -> Resolved:

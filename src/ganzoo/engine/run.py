@@ -45,6 +45,7 @@ class Run:
     callbacks: Mapping[str, object]
     step: int = 0
     seconds: float = 0.0  # spent training since the process started
+    is_whole: bool = True  # False within a step, when some players have moved and others have not
 
     def __post_init__(self) -> None:
         half_life = self.recipe.ema_half_life_images
@@ -65,11 +66,9 @@ class Run:
     def feed(self) -> Feed:
         """The real batches; the data are loaded at the first use."""
         samples = self.samples("train")
-        size = 0 if samples is None else len(samples)
-        if samples is None or size != self.dataset.spec.size:
-            raise DataError(
-                f"the data set promised {self.dataset.spec.size} training samples and has {size}."
-            )
+        if samples is None:
+            raise DataError("the data set has no training samples. Choose another.")
+        self.borders = epoch_borders(self.recipe, len(samples))  # fewer than promised where some were skipped
         like = torch.empty(0, device=self.device, dtype=self.parts.dtype)
         return Feed(samples, self.dataset.spec, self.spec, self.recipe, self.settings.seed, like)
 
@@ -125,11 +124,13 @@ class Run:
         reseed(derive(self.settings.seed, "step", self.step), self.device)
         seen = self.images
         self._schedule(seen)
+        self.is_whole = False
         stats = play_step(self.game, Batch(*self.feed.batch(self.step)), self.step)
         self.window.add(stats)
         self.step += 1
         if self.average is not None:
             self.average.update(self.images - seen)
+        self.is_whole = True
         if self.step % self.steps_per_epoch % self.recipe.record_every_steps == 0:
             self.record_window()
 

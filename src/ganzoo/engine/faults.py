@@ -1,0 +1,160 @@
+"""What becomes of failures that are nobody's message yet: of parts from other packages, and of the memory."""
+
+import contextlib
+import logging
+import traceback
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from ganzoo import sources, storage
+from ganzoo.errors import GanzooError, PluginError, ResourceError
+
+if TYPE_CHECKING:
+    from ganzoo.engine.parts import Resolved
+    from ganzoo.engine.run import Run
+
+TRACEBACK = "traceback.txt"
+# How torch says that the memory is full, or that numbers are too large for any memory.
+PHRASES = (
+    "can't allocate memory",
+    "out of memory",
+    "ALLOC_FAILED",
+    "calculation overflowed",
+    "Overflow when unpacking long",
+    "integer multiplication overflow",
+)
+_log = logging.getLogger("ganzoo")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch, numpy or Python says that the memory is full."""
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError | TypeError) and any(phrase in str(error) for phrase in PHRASES)
+
+
+def reason(error: BaseException) -> str:
+    """The kind of an error and the first line of what it says."""
+    text = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def require_memory(needed: int, what: str, advice: str) -> None:
+    """Raise ResourceError where `needed` bytes are more than the machine has left."""
+    available = available_memory()
+    if needed > available:
+        sizes = f"{needed / 1e9:,.1f} GB of memory and {available / 1e9:,.1f} GB are free"
+        raise ResourceError(f"{what} would take {sizes}. {advice}")
+
+
+def available_memory() -> float:
+    """Bytes of memory that can be taken without swapping, or infinity where the system does not say."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            sizes = dict(line.split(":", 1) for line in file)
+        return int(sizes["MemAvailable"].split()[0]) * 1024
+    except (OSError, ValueError, KeyError):
+        return float("inf")
+
+
+def failure(part: "Resolved", when: str, error: BaseException) -> GanzooError:
+    """The error of a part that fails before training, with the file and line in its own package."""
+    if is_out_of_memory(error):
+        options = ", ".join(f"{name}={value}" for name, value in part.options.items())
+        return ResourceError(
+            f"{part.label} ({options}) does not fit into memory {when}: {reason(error)}.\nChoose smaller sizes."
+        )
+    package = "" if part.component.is_builtin else f" of {part.component.package}"
+    place = sources.where(error, sources.module_of(part.component.value))
+    return PluginError(f"{part.label}{package} fails {when}: {reason(error)} ({place})")
+
+
+@contextlib.contextmanager
+def explained(run: "Run") -> Iterator[None]:
+    """Turn failures of plugins and of the memory into errors that name them; defects of ganzoo pass through.
+
+    A run that fails between two steps is saved first: half a step never is. The traceback is kept in the run
+    directory. Raises PluginError and ResourceError.
+    """
+    try:
+        yield
+    except GanzooError:
+        raise
+    except (Exception, SystemExit) as error:
+        rescue(run)
+        keep_traceback(run, error)
+        known = explain(error, run)
+        if known is None:
+            raise
+        raise known from error
+
+
+def rescue(run: "Run") -> None:
+    """Save a run that failed after a whole step; what fails in turn is said and changes nothing."""
+    if not run.is_whole or run.step <= max(run.checkpoints.steps(), default=0):
+        return
+    try:
+        run.save()
+    except Exception as error:  # the failure that brought us here is the one to report
+        _log.warning("step %d cannot be saved: %s", run.step, reason(error))
+
+
+def keep_traceback(run: "Run", error: BaseException) -> None:
+    """Write the traceback into the run directory, if there is one yet."""
+    text = "".join(traceback.format_exception(error))
+    if run.directory.is_dir():
+        with contextlib.suppress(ResourceError):
+            storage.write(run.directory / TRACEBACK, text.encode(errors="backslashreplace"))
+
+
+def explain(error: BaseException, run: "Run") -> GanzooError | None:
+    """The error that a user can act on; None for a defect of ganzoo."""
+    when = "before the first step" if run.step == 0 and run.is_whole else f"in step {run.step + 1}"
+    when = f"after step {run.step}" if run.step and run.is_whole else when
+    if is_out_of_memory(error):
+        batch = run.recipe.batch
+        advice = f"Lower --batch, which is {batch}, or" if batch > 1 else "Lower"
+        message = f"the memory is full {when}, with a batch of {batch} ({reason(error)})."
+        return ResourceError(f"{message}\n{advice} the sizes of the networks. {_left(run)}")
+    parts = [part for role in run.parts.resolved.values() for part in role]
+    blamed = blame(error, [part for part in parts if not part.component.is_builtin])
+    return (
+        None
+        if blamed is None
+        else PluginError(f"{blamed[0]} {when}: {reason(error)} ({blamed[1]}).\n{_left(run)}")
+    )
+
+
+def blame(error: BaseException, foreign: "Sequence[Resolved]") -> tuple[str, str] | None:
+    """Who failed and where; None where only ganzoo's own parts take part."""
+    packages = {_package(part): part.component.package for part in foreign}
+    steps = [frame for frame in sources.frames(error) if frame.package in packages]
+    if steps:
+        package = steps[-1].package
+        own = [part for part in foreign if _package(part) == package]
+        functions = {frame.function.partition(".")[0] for frame in steps}
+        named = [part for part in own if part.component.value.rpartition(":")[2] in functions]
+        (first, *others) = named or own
+        who = first.label if not others else "a part"
+        return f"{who} of {packages[package]} failed", steps[-1].place
+    # What a part returned may be what ganzoo's own code stumbled over; callbacks return nothing.
+    names = ", ".join(f"{p.label} of {p.component.package}" for p in foreign if p.role != "callback")
+    return (f"training with {names} failed", sources.where(error)) if names else None
+
+
+def _package(part: "Resolved") -> str:
+    return sources.module_of(part.component.value).partition(".")[0]
+
+
+def _left(run: "Run") -> str:
+    """What the user has after a failure, and how to go on."""
+    if not run.directory.is_dir():
+        return "Nothing was written."
+    saved = run.checkpoints.steps()
+    path = run.directory / TRACEBACK
+    kept = f"The traceback is in {path}. " if path.is_file() else ""
+    if not saved:
+        return f"{kept}There is no checkpoint yet."
+    return f"{kept}Step {saved[-1]} is saved; continue with: ganzoo resume {run.directory}"

@@ -1,0 +1,1 @@
+"""The six systems, held against straight-line loops."""

@@ -1,0 +1,110 @@
+"""What the straight-line loops share: optimizers written from their formulas, and the comparison with a run."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.api import find_recipe
+from ganzoo.engine.build import build
+from ganzoo.engine.run import Run
+from ganzoo.engine.seeds import derive
+from ganzoo.recipe import Part
+from ganzoo.settings import Settings
+
+SEED = 7
+DIGITS = Part("standin:digits")
+
+
+def ready(
+    name: str, directory: Path, dataset: Part, loss: str | None = None, precision: str = "float64", **values: Any
+) -> Run:
+    """A run of a built-in recipe at its first step, writing a record of every step."""
+    recipe = find_recipe(name).with_part("dataset", dataset).with_part("callback", ())
+    if loss is not None:
+        recipe = recipe.with_part("loss", Part(loss))
+    for path, value in {"record_every_steps": 1, **values}.items():
+        recipe = recipe.set(path.replace("__", "."), value)
+    settings = Settings(seed=SEED, device="cpu", precision=precision)
+    return build(recipe, settings, directory, typed=frozenset({dataset.name}))
+
+
+def batches(run: Run, steps: int) -> list[tuple[Tensor, Tensor | None]]:
+    """The real batches of the first steps."""
+    return [run.feed.batch(step) for step in range(steps)]
+
+
+def seed_step(step: int) -> None:
+    """Begin a step's noise as the engine does."""
+    torch.manual_seed(derive(SEED, "step", step))
+
+
+def copy_weights(source: nn.Module, target: nn.Module) -> None:
+    """Give a plain network the weights of the run's network, matched by their order."""
+    theirs, mine = source.state_dict(), target.double().state_dict()
+    for ours, value in zip(mine.values(), theirs.values(), strict=True):
+        ours.copy_(value)
+
+
+class Adam:
+    """Adam as algorithm 1 of Kingma and Ba (2014, arXiv:1412.6980) has it."""
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float, beta1: float, beta2: float) -> None:
+        self.parameters = list(parameters)
+        self.lr, self.beta1, self.beta2, self.t = lr, beta1, beta2, 0
+        self.m = [torch.zeros_like(p) for p in self.parameters]
+        self.v = [torch.zeros_like(p) for p in self.parameters]
+
+    def minimise(self, loss: Tensor) -> None:
+        gradients = torch.autograd.grad(loss, self.parameters)
+        self.t += 1
+        with torch.no_grad():
+            for i, (p, g) in enumerate(zip(self.parameters, gradients, strict=True)):
+                self.m[i] = self.beta1 * self.m[i] + (1 - self.beta1) * g
+                self.v[i] = self.beta2 * self.v[i] + (1 - self.beta2) * g**2
+                m, v = self.m[i] / (1 - self.beta1**self.t), self.v[i] / (1 - self.beta2**self.t)
+                p -= self.lr * m / (v.sqrt() + 1e-8)
+
+
+class KerasRMSprop:
+    """RMSprop of Keras with its time decay: eps outside the root, lr / (1 + decay * updates so far)."""
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float, lr_decay: float = 0.0) -> None:
+        self.parameters = list(parameters)
+        self.lr, self.lr_decay, self.updates = lr, lr_decay, 0
+        self.mean_square = [torch.zeros_like(p) for p in self.parameters]
+
+    def minimise(self, loss: Tensor) -> None:
+        gradients = torch.autograd.grad(loss, self.parameters)
+        lr = self.lr / (1 + self.lr_decay * self.updates)
+        self.updates += 1
+        with torch.no_grad():
+            for i, (p, g) in enumerate(zip(self.parameters, gradients, strict=True)):
+                self.mean_square[i] = 0.9 * self.mean_square[i] + 0.1 * g**2
+                p -= lr * g / (self.mean_square[i].sqrt() + 1e-7)
+
+
+def assert_same_course(
+    run: Run, expected: Sequence[dict[str, Tensor]], generator: nn.Module, discriminator: nn.Module
+) -> None:
+    """Play the run as long as the plain loop was; its numbers, weights and buffers must be the same to 1e-10."""
+    for _ in expected:
+        run.play()
+    records = run.metrics.read()
+    assert len(records) == len(expected)
+    for record, numbers in zip(records, expected, strict=True):
+        for name, value in numbers.items():
+            assert abs(record[name] - value.item()) <= 1e-10 * max(1, abs(value.item())), (name, record, value)
+    for player, plain in ((run.game.players["generator"], generator), (run.game.players["discriminator"], discriminator)):
+        pairs = zip(player.state_dict().items(), plain.state_dict().values(), strict=True)
+        for (name, ours), theirs in pairs:
+            torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10, msg=lambda m, n=name: f"{n}: {m}")
+
+
+def assert_moved(run: Run, before: dict[str, dict[str, Tensor]]) -> None:
+    """Every weight of both players has changed: a comparison of two standstills proves nothing."""
+    for player, weights in before.items():
+        now = run.game.players[player].state_dict()
+        assert all((now[name] != value).any() for name, value in weights.items())
