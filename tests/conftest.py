@@ -25,6 +25,14 @@ class Result:
     err: str
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Small tensors are quicker on one thread, much quicker so beside another busy process."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 @pytest.fixture
 def ganzoo(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
     """Run the command line in this process: `ganzoo("list", "losses")`."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ganzoo import registry
+from ganzoo import registry, storage
 from ganzoo.engine import directory, faults
 from ganzoo.engine.build import build
 from ganzoo.engine.generator_file import load
@@ -26,6 +26,7 @@ def run(
     discriminator: str | None = None,
     loss: str | None = None,
     penalty: str | Sequence[str] | None = None,
+    callback: str | Sequence[str] | None = None,
     set: Mapping[str, Any] | None = None,
     config: Path | str | None = None,
     epochs: float | None = None,
@@ -40,18 +41,20 @@ def run(
     threads: int | None = None,
     sample_every: str | float | None = None,
     checkpoint_every: str | float | None = None,
+    on_nonfinite: str | None = None,
     dry_run: bool = False,
     listeners: Sequence[object] = (),
 ) -> Run:
     """Train a recipe on a data set in a new run directory, and return the finished run.
 
     Later sources win: defaults, the recipe, the file `config`, these arguments. set: options by path, e.g.
-    {"generator.width": 512}. listeners: objects with hooks, beside the recipe's callbacks. dry_run: check
-    that everything fits, write nothing and load no data. Raises the errors of `ganzoo.errors`.
+    {"generator.width": 512}. callback: names to add to the recipe's callbacks; listeners: objects with hooks,
+    of which run.toml knows nothing. dry_run: check that everything fits, write nothing and load no data.
+    Raises the errors of `ganzoo.errors`.
     """
     parts = {"generator": generator, "discriminator": discriminator, "loss": loss, "dataset": dataset}
     file = directory.read(Path(config)) if config is not None else directory.Config({}, {})
-    planned = plan(recipe, file, parts, penalty)
+    planned = plan(recipe, file, parts, penalty, callback)
     lengths = {k: v for k, v in {"epochs": epochs, "steps": steps, "images": images}.items() if v is not None}
     if len(lengths) > 1:
         raise UsageError(f"{' and '.join(lengths)} were given; a run has one length.")
@@ -65,19 +68,21 @@ def run(
         "precision": precision,
         "threads": threads,
         "data": data and Path(data),
+        "on_nonfinite": on_nonfinite,
     }
     settings = make_settings(file.run, given, checkpoint_every)
     name = recipe or file.name or "run"
     target = directory.choose(
         Path(out) if out is not None else None, name, planned.dataset.name if planned.dataset else ""
     )
-    typed = frozenset(t for t in [recipe, *parts.values(), *_as_list(penalty)] if t)
+    typed = frozenset(t for t in [recipe, *parts.values(), *_as_list(penalty), *_as_list(callback)] if t)
     made = build(planned, settings, target, typed=typed, listeners=listeners)
     if not dry_run:
         with faults.explained(made):
             made.feed  # noqa: B018 - loads the data before a directory exists
         directory.create(target, name, made.recipe, settings.to_table(), packages_of(made))
-        train(made)
+        with storage.lock(target):
+            train(made)
     return made
 
 
@@ -86,8 +91,9 @@ def plan(
     file: directory.Config,
     parts: Mapping[str, str | None],
     penalty: str | Sequence[str] | None,
+    callback: str | Sequence[str] | None = None,
 ) -> Recipe:
-    """The recipe by name with a file's tables and other parts put in. Raises UsageError."""
+    """The recipe by name with a file's tables, other parts and more callbacks put in. Raises UsageError."""
     if recipe is None and "generator" not in file.recipe:
         raise UsageError("name a recipe. See what there is with: ganzoo list recipes")
     base = find_recipe(recipe).to_table() if recipe is not None else {}
@@ -98,9 +104,17 @@ def plan(
             planned = planned.with_part(role, Part(name))
     if penalty is not None:
         planned = planned.with_part("penalty", tuple(Part(n) for n in _as_list(penalty) if n != "none"))
+    planned = with_callbacks(planned, callback)
     if planned.dataset is None:
         raise UsageError("name a data set. See what there is with: ganzoo list datasets")
     return planned
+
+
+def with_callbacks(recipe: Recipe, callback: str | Sequence[str] | None) -> Recipe:
+    """The recipe with these callbacks beside its own; one that it has already stays as it is."""
+    known = [part.name for part in recipe.callback]
+    new = [name for name in dict.fromkeys(_as_list(callback)) if name not in known]
+    return recipe.with_part("callback", (*recipe.callback, *map(Part, new)))
 
 
 def find_recipe(name: str) -> Recipe:
@@ -129,21 +143,24 @@ def resume(
     epochs: float | None = None,
     steps: int | None = None,
     images: int | None = None,
+    callback: str | Sequence[str] | None = None,
     data: Path | str | None = None,
     device: str | None = None,
     threads: int | None = None,
     checkpoint_every: str | float | None = None,
+    on_nonfinite: str | None = None,
+    allow_other_data: bool = False,
     typed: Mapping[str, str] | None = None,
     listeners: Sequence[object] = (),
 ) -> Run:
     """Go on with a run from its newest checkpoint, and return it finished; the lengths are new totals.
 
-    typed: import paths by role, e.g. {"generator": "./my_gan.py:Generator"}, for parts that no installed package
-    brings. Raises the errors of `ganzoo.errors`.
+    callback: names to add to the run's callbacks. allow_other_data: go on even if the training data are not
+    those of the checkpoint. typed: import paths by role, e.g.
+    {"generator": "./my_gan.py:Generator"}, for parts that no installed package brings. Raises the errors of
+    `ganzoo.errors`.
     """
-    folder = Path(path).expanduser()
-    if not (folder / "run.toml").is_file():
-        raise UsageError(f"{folder} is not a run directory: it has no run.toml.")
+    folder = directory.existing(Path(path))
     file = directory.read(folder)
     planned = Recipe.from_table(file.recipe)
     for name, value in {"epochs": epochs, "steps": steps, "images": images}.items():
@@ -151,13 +168,21 @@ def resume(
     for role, reference in (typed or {}).items():
         old: Part | None = getattr(planned, role)
         planned = planned.with_part(role, Part(reference, **(old.options if old else {})))
-    given = {"device": device, "threads": threads, "data": data and Path(data)}
+    planned = with_callbacks(planned, callback)
+    given = {
+        "device": device,
+        "threads": threads,
+        "data": data and Path(data),
+        "on_nonfinite": on_nonfinite,
+    }
     settings = make_settings(file.run, given, checkpoint_every)
-    made = build(planned, settings, folder, typed=frozenset((typed or {}).values()), listeners=listeners)
-    with faults.explained(made):
-        made.feed  # noqa: B018 - loads the data before the run is locked
-        made.go_on()
-    train(made)
+    names = frozenset([*(typed or {}).values(), *_as_list(callback)])
+    made = build(planned, settings, folder, typed=names, listeners=listeners)
+    with storage.lock(folder):
+        with faults.explained(made):
+            made.feed  # noqa: B018 - loads the data
+            made.go_on(allow_other_data=allow_other_data)
+        train(made)
     return made
 
 

@@ -41,7 +41,7 @@ def draw(
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.5, height), dpi=150, layout="constrained", facecolor="white")
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)  # whose methods have no types
     axes = list(figure.subplots(len(panels), 1, squeeze=False, height_ratios=list(panels))[:, 0])
     for each in axes:
         _clean(each)

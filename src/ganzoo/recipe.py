@@ -74,7 +74,7 @@ class Recipe:
     game: Part = Part("standard")
     d_schedule: Part = Part("constant")
     g_schedule: Part = Part("constant")
-    callback: tuple[Part, ...] = ()
+    callback: tuple[Part, ...] = (Part("health"),)
     latent: PositiveInt = 100
     latent_distribution: Literal["normal", "uniform"] = "normal"
     value_range: tuple[float, float] = (-1.0, 1.0)

@@ -50,6 +50,8 @@ class Settings:
 
     seed: decides the weights together with the recipe and the precision. threads: of the processor; None for all.
     data: a folder to look for data in, before the usual ones. checkpoint_every: None for only at the end.
+    on_nonfinite: what to do when a loss or a weight is NaN or infinite; rollback goes on from the last good
+    checkpoint with other noise, a few times.
     """
 
     seed: Annotated[int, Bounds(0, 2**63 - 1)] = 0
@@ -58,9 +60,13 @@ class Settings:
     threads: PositiveInt | None = None
     data: Path | None = None
     checkpoint_every: Interval | None = Interval(300, "seconds")
+    on_nonfinite: Literal["stop", "rollback"] = "stop"
 
     def to_table(self) -> dict[str, Any]:
         """What belongs into run.toml: no path of this machine."""
-        return {"seed": self.seed, "precision": self.precision, "device": self.device} | (
-            {"threads": self.threads} if self.threads else {}
+        table = {"seed": self.seed, "precision": self.precision, "device": self.device}
+        return (
+            table
+            | ({"threads": self.threads} if self.threads else {})
+            | ({"on_nonfinite": self.on_nonfinite} if self.on_nonfinite != "stop" else {})
         )

@@ -1,7 +1,7 @@
 """Files: every write of a run goes through here, so that a crash leaves the old content or the new.
 
-The disk is touched by functions of `os` alone: tests put another `os` here that crashes, fails or loses power at
-any call. A file that is written is never followed as a link: a stranger's run must not lead out of its directory.
+The disk is touched by functions of `os` alone: tests put another `os` here that crashes, fails or loses power
+at any call. No link is followed to write a file: a stranger's run must not lead out of its directory.
 """
 
 import contextlib
@@ -15,26 +15,29 @@ from pathlib import Path
 
 from ganzoo.errors import BusyError, ResourceError, UsageError
 
+Content = bytes | memoryview
 FULL = (errno.ENOSPC, errno.EDQUOT)
-WRITING = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
+READING = os.O_RDONLY | os.O_NONBLOCK  # opening a pipe would wait for ever
+WRITING = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def read(path: Path) -> bytes:
-    """The content of an ordinary file. Raises OSError for anything else; a pipe would wait for ever."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    with open(descriptor, "rb") as file:
+    """The content of an ordinary file. Raises OSError for anything else."""
+    with _opened(path, READING) as descriptor:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "it is not an ordinary file")
-        return file.read()
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read()
 
 
-def write(path: Path, content: bytes) -> None:
+def write(path: Path, *content: Content) -> None:
     """Replace a file: temporary file beside it, fsync, rename, fsync of the folder. Raises ResourceError."""
     temporary = path.with_name(f".{path.name}.tmp")
-    with _explained(path, len(content)):
+    with _explained(path, sum(map(len, content))):
         try:
             with _opened(temporary, WRITING | os.O_TRUNC) as descriptor:
-                _put(descriptor, content)
+                for piece in content:
+                    _put(descriptor, piece)
                 os.fsync(descriptor)
             os.replace(temporary, path)
         except BaseException:
@@ -44,7 +47,7 @@ def write(path: Path, content: bytes) -> None:
         sync(path.parent)
 
 
-def append(path: Path, content: bytes) -> None:
+def append(path: Path, content: Content) -> None:
     """Add to the end of a file all of the content or, with ResourceError, nothing."""
     with _explained(path, len(content)), _opened(path, WRITING | os.O_APPEND) as descriptor:
         size = os.fstat(descriptor).st_size
@@ -76,11 +79,7 @@ def rename(path: Path, name: str) -> None:
 
 def sync(path: Path) -> None:
     """Wait until a file's content, or a folder's list of names, is on the disk; a file may be absent."""
-    with (
-        _explained(path, 0),
-        contextlib.suppress(FileNotFoundError),
-        _opened(path, os.O_RDONLY) as descriptor,
-    ):
+    with _explained(path, 0), contextlib.suppress(FileNotFoundError), _opened(path, READING) as descriptor:
         os.fsync(descriptor)
 
 
@@ -93,7 +92,7 @@ def _opened(path: Path, flags: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _put(descriptor: int, content: bytes) -> None:
+def _put(descriptor: int, content: Content) -> None:
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(descriptor, rest) :]

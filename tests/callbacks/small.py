@@ -59,6 +59,7 @@ def train(
         set=values,
         listeners=listeners,
         device="cpu",
+        threads=1,
         **length,
     )
 

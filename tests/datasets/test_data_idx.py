@@ -86,7 +86,7 @@ def test_a_folder_in_place_of_the_file(tmp_path: Path) -> None:
     assert "directory" in message_of(lambda: read_idx(tmp_path, SHAPE))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_noise_raises_nothing_but_data_errors(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

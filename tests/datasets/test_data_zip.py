@@ -163,7 +163,7 @@ def test_an_encrypted_member(tmp_path: Path) -> None:
     assert "encrypted" in message_of(lambda: load(path))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_noise_raises_nothing_but_data_errors(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

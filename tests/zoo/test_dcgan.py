@@ -1,6 +1,7 @@
 """System E, `dcgan`: the convolutional GAN in its Keras form, on MNIST."""
 
 import math
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ class Conv(nn.Conv2d):
     """5 x 5 on 28, 14, 7 or 4 pixels, padded as TensorFlow's "same" does: the odd pixel at the end."""
 
     def forward(self, x: Tensor) -> Tensor:
-        # Sides 28 -> 14 -> 7 -> 4 -> 4: one pixel before and two after, but two and two where stride or side is odd.
+        # Sides 28 -> 14 -> 7 -> 4 -> 4: one pixel before and two after, or two and two.
         before, after = {(28, 2): (1, 2), (14, 2): (1, 2), (7, 2): (2, 2), (4, 1): (2, 2)}[
             x.shape[-1], self.stride[0]
         ]
@@ -57,10 +58,9 @@ def networks(width: int) -> tuple[nn.Module, nn.Module]:
     return generator, discriminator
 
 
-def straight_line(generator: nn.Module, discriminator: nn.Module, reals: list) -> list[dict[str, Tensor]]:
+def straight_line(generator: nn.Module, discriminator: nn.Module, reals: list) -> Iterator[dict[str, Tensor]]:
     d_optimizer = KerasRMSprop(discriminator.parameters(), 2e-4, lr_decay=6e-8)
     g_optimizer = KerasRMSprop(generator.parameters(), 1e-4, lr_decay=3e-8)
-    course = []
     for step, (real, _) in enumerate(reals):
         seed_step(step)
         n = len(real)
@@ -77,10 +77,7 @@ def straight_line(generator: nn.Module, discriminator: nn.Module, reals: list) -
         g_loss = -log(p).mean()
         g_optimizer.minimise(g_loss)
         g_accuracy = (p > 0.5).double().mean()
-        course.append(
-            {"d_loss": d_loss, "g_loss": g_loss, "d_accuracy": d_accuracy, "g_accuracy": g_accuracy}
-        )
-    return course
+        yield {"d_loss": d_loss, "g_loss": g_loss, "d_accuracy": d_accuracy, "g_accuracy": g_accuracy}
 
 
 def compare(tmp_path, width: int, batch: int, steps: int) -> None:
@@ -120,7 +117,9 @@ def test_a_strong_decay_equals_a_straight_line_loop(tmp_path):
     )  # fmt: skip
     for step in range(4):
         run.play()
-        assert run.game.turns[0].optimizer.param_groups[0]["lr"] == pytest.approx(2e-4 / (1 + step), rel=1e-12)
+        assert run.game.turns[0].optimizer.param_groups[0]["lr"] == pytest.approx(
+            2e-4 / (1 + step), rel=1e-12
+        )
 
 
 def test_running_statistics_move_only_in_the_generator_s_turn(tmp_path):

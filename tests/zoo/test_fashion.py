@@ -1,6 +1,7 @@
 """System F, `fashion`: the plain MLP on Fashion-MNIST."""
 
 import math
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -25,10 +26,9 @@ def networks() -> tuple[nn.Module, nn.Module]:
     return generator, discriminator
 
 
-def straight_line(generator: nn.Module, discriminator: nn.Module, reals: list) -> list[dict[str, Tensor]]:
+def straight_line(generator: nn.Module, discriminator: nn.Module, reals: list) -> Iterator[dict[str, Tensor]]:
     d_optimizer = Adam(discriminator.parameters(), 2e-4, 0.9, 0.999)
     g_optimizer = Adam(generator.parameters(), 2e-4, 0.9, 0.999)
-    course = []
     for step, (real, _) in enumerate(reals):
         seed_step(step)
         z = torch.randn(100, 64, dtype=torch.float64)
@@ -38,17 +38,15 @@ def straight_line(generator: nn.Module, discriminator: nn.Module, reals: list) -
 
         g_loss = -log(discriminator(generator(z))).mean()
         g_optimizer.minimise(g_loss)
-        course.append({"d_loss": d_loss, "g_loss": g_loss, "d_real": p_real.mean(), "d_fake": p_fake.mean()})
-    return course
+        yield {"d_loss": d_loss, "g_loss": g_loss, "d_real": p_real.mean(), "d_fake": p_fake.mean()}
 
 
-@pytest.mark.parametrize("steps", [1, 10])
-def test_updates_equal_a_straight_line_loop(tmp_path, steps):
+def test_one_and_ten_updates_equal_a_straight_line_loop(tmp_path):
     run = ready("fashion", tmp_path, DATASET)
     generator, discriminator = networks()
     copy_weights(run.game.generator, generator)
     copy_weights(run.game.discriminator, discriminator)
-    course = straight_line(generator, discriminator, batches(run, steps))
+    course = straight_line(generator, discriminator, batches(run, 10))
     assert_same_course(run, course, generator, discriminator)
 
 

@@ -1,6 +1,7 @@
 """System A, `vanilla`: the log-form GAN on MNIST."""
 
 import math
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -30,10 +31,9 @@ def networks(dropout: float) -> tuple[nn.Module, nn.Module]:
 
 def straight_line(
     generator: nn.Module, discriminator: nn.Module, reals: list, saturating: bool
-) -> list[dict[str, Tensor]]:
+) -> Iterator[dict[str, Tensor]]:
     d_optimizer = Adam(discriminator.parameters(), 2e-4, 0.9, 0.999)
     g_optimizer = Adam(generator.parameters(), 2e-4, 0.9, 0.999)
-    course = []
     for step, (real, _) in enumerate(reals):
         seed_step(step)
         fake = generator(torch.randn(200, 100, dtype=torch.float64)).detach()
@@ -46,14 +46,13 @@ def straight_line(
         p_again = discriminator(generator(torch.randn(200, 100, dtype=torch.float64)))
         g_loss = log(1 - p_again).mean() if saturating else -log(p_again).mean()
         g_optimizer.minimise(g_loss)
-        course.append({"d_loss": d_loss, "g_loss": g_loss, "d_real": p_real.mean(), "d_fake": p_fake.mean()})
-    return course
+        yield {"d_loss": d_loss, "g_loss": g_loss, "d_real": p_real.mean(), "d_fake": p_fake.mean()}
 
 
-@pytest.mark.parametrize("steps", [1, 10])
-@pytest.mark.parametrize("dropout", [0.0, 0.1])
-@pytest.mark.parametrize("loss", ["paper", "bce", "saturating"])
-def test_updates_equal_a_straight_line_loop(tmp_path, loss, dropout, steps):
+@pytest.mark.parametrize(
+    ("loss", "dropout"), [("paper", 0.0), ("paper", 0.1), ("bce", 0.1), ("saturating", 0.1)]
+)
+def test_one_and_ten_updates_equal_a_straight_line_loop(tmp_path, loss, dropout):
     options = {"generator__dropout": dropout, "discriminator__dropout": dropout}
     if loss == "saturating":
         options["loss__form"] = "saturating"
@@ -61,7 +60,7 @@ def test_updates_equal_a_straight_line_loop(tmp_path, loss, dropout, steps):
     generator, discriminator = networks(dropout)
     copy_weights(run.game.generator, generator)
     copy_weights(run.game.discriminator, discriminator)
-    course = straight_line(generator, discriminator, batches(run, steps), loss == "saturating")
+    course = straight_line(generator, discriminator, batches(run, 10), loss == "saturating")
     assert_same_course(run, course, generator, discriminator)
 
 
@@ -107,8 +106,3 @@ def test_weights_are_xavier_normal_and_biases_between_a_tenth_and_a_fifth(tmp_pa
         assert abs(scaled.mean()) < room
         assert scaled.square().mean().item() == pytest.approx(1, abs=room * math.sqrt(2))
         assert scaled.pow(4).mean().item() == pytest.approx(3, abs=room * math.sqrt(96))  # 1.8 if uniform
-
-
-def test_labels_play_no_part(tmp_path):
-    run = ready("vanilla", tmp_path, DATASET)
-    assert not run.is_conditional

@@ -1,6 +1,7 @@
 """System B, `vanilla-bn`: the batch-norm MLP on MNIST."""
 
 import math
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -29,10 +30,9 @@ def networks(pixels: int = 784) -> tuple[nn.Module, nn.Module]:
     return generator, discriminator
 
 
-def straight_line(generator: nn.Module, discriminator: nn.Module, reals: list) -> list[dict[str, Tensor]]:
+def straight_line(generator: nn.Module, discriminator: nn.Module, reals: list) -> Iterator[dict[str, Tensor]]:
     g_optimizer = Adam(generator.parameters(), 2e-4, 0.5, 0.999)
     d_optimizer = Adam(discriminator.parameters(), 2e-4, 0.5, 0.999)
-    course = []
     for step, (real, _) in enumerate(reals):
         seed_step(step)
         fake = generator(torch.randn(64, 100, dtype=torch.float64))
@@ -42,20 +42,18 @@ def straight_line(generator: nn.Module, discriminator: nn.Module, reals: list) -
         p_real, p_fake = discriminator(real.flatten(1)), discriminator(fake.detach())
         d_loss = (-log(p_real).mean() - log(1 - p_fake).mean()) / 2
         d_optimizer.minimise(d_loss)
-        course.append({"g_loss": g_loss, "d_loss": d_loss, "d_real": p_real.mean(), "d_fake": p_fake.mean()})
-    return course
+        yield {"g_loss": g_loss, "d_loss": d_loss, "d_real": p_real.mean(), "d_fake": p_fake.mean()}
 
 
-@pytest.mark.parametrize("steps", [1, 10])
-def test_updates_equal_a_straight_line_loop(tmp_path, steps):
+def test_one_and_ten_updates_equal_a_straight_line_loop(tmp_path):
     run = ready("vanilla-bn", tmp_path, DATASET)
     generator, discriminator = networks()
     copy_weights(run.game.generator, generator)
     copy_weights(run.game.discriminator, discriminator)
-    course = straight_line(generator, discriminator, batches(run, steps))
+    course = straight_line(generator, discriminator, batches(run, 10))
     assert_same_course(run, course, generator, discriminator)
     norms = [m for m in run.game.generator.modules() if isinstance(m, nn.BatchNorm1d)]
-    assert [m.num_batches_tracked.item() for m in norms] == [steps] * 3
+    assert [m.num_batches_tracked.item() for m in norms] == [10] * 3
 
 
 def test_image_size_and_channels_are_free(tmp_path):

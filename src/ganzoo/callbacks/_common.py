@@ -39,7 +39,7 @@ def _short(name: str) -> str:
 
 def position(run: "Run") -> list[str]:
     """Where the run is: epoch and images seen."""
-    return [f"epoch {run.epoch:.4g}", f"{run.images:,} images"]
+    return [f"epoch {round(run.epoch, 2):g}", f"{run.images:,} images"]
 
 
 def fakes_like(run: "Run", labels: "Tensor | None", count: int) -> "Tensor":

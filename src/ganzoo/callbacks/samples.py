@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from ganzoo.engine.run import Run
 
+ANSWERS = ("p_real", "p_fake", "score_real", "score_fake")
+
 
 class Samples:
     """Pictures of generated samples, samples/000.png and so on; vectors as a histogram or a scatter plot.
@@ -41,8 +43,8 @@ class Samples:
 
     @hookimpl
     def record(self, numbers: dict[str, float]) -> None:
-        """Remember the newest probabilities, for the caption."""
-        if "p_real" in numbers:
+        """Remember the newest answers of the discriminator, for the caption."""
+        if any(name in numbers for name in ANSWERS):
             self.measured = numbers
 
     @hookimpl(trylast=True)  # after the numbers for the caption
@@ -82,8 +84,8 @@ class Samples:
 
     def caption(self, run: "Run") -> list[str]:
         """Where the run is, and what the discriminator answers if that was measured at this step."""
-        now = self.measured.get("step") == run.step
-        return position(run) + [f"{name} {self.measured[name]:.3f}" for name in ("p_real", "p_fake") if now]
+        now = self.measured if self.measured.get("step") == run.step else {}
+        return position(run) + [f"{name} {now[name]:.3f}" for name in ANSWERS if name in now]
 
 
 def arrange(count: int, classes: int | None) -> "tuple[Tensor | None, int]":

@@ -16,6 +16,7 @@ from ganzoo.cli import _options, _output
 @click.option("--discriminator", metavar="PATH", help="Where the discriminator is, likewise.")
 @click.option("--loss", metavar="PATH", help="Where the loss is, likewise.")
 @click.option("--dataset", metavar="PATH", help="Where the data set is, likewise.")
+@click.option("--callback", multiple=True, metavar="NAME", help="A further callback; may be repeated.")
 @_options.face
 def command(run: Path, quiet: bool, as_json: bool, **given: Any) -> None:
     """Go on with RUN, a run directory, from its newest checkpoint; lengths are new totals.

@@ -18,6 +18,7 @@ from ganzoo.engine import directory
 @click.option(
     "--penalty", multiple=True, metavar="NAME", help="A penalty for the discriminator; may be repeated."
 )
+@click.option("--callback", multiple=True, metavar="NAME", help="A further callback; may be repeated.")
 @click.option("--set", "assignments", multiple=True, metavar="PART.OPTION=VALUE", help="Change one value.")
 @click.option("--config", type=_options.FOLDER, metavar="FILE", help="A run.toml, or some of its tables.")
 @_options.length
@@ -35,6 +36,7 @@ def command(
     as_json: bool,
     dry_run: bool,
     penalty: tuple[str, ...],
+    callback: tuple[str, ...],
     **given: Any,
 ) -> None:
     """Train RECIPE on DATASET and leave pictures, curves and a generator.
@@ -51,7 +53,14 @@ def command(
     from ganzoo.cli._progress import progress
 
     listeners = [] if quiet or dry_run else [progress()]
-    made = api.run(**given, penalty=penalty or None, set=values, dry_run=dry_run, listeners=listeners)
+    made = api.run(
+        **given,
+        penalty=penalty or None,
+        callback=callback,
+        set=values,
+        dry_run=dry_run,
+        listeners=listeners,
+    )
     if as_json:
         _output.write_json(_summary.as_table(made))
     elif dry_run:

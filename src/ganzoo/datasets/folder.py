@@ -21,7 +21,7 @@ from ganzoo.errors import DataError
 from ganzoo.options import PositiveInt
 from ganzoo.spec import DataSpec
 
-CHUNK = 64  # pictures a task
+CHUNK = 32  # pictures a task
 # More would hardly be faster, and each may hold a large picture.
 THREADS = min(16, os.cpu_count() or 1)
 SKIP = "--set dataset.on_error=skip"
@@ -98,8 +98,8 @@ class PictureFolder:
                     f"none of the {total} pictures in {shown(str(self.path))} can be read; {first}."
                 )
             log.warning("skipped %d of %d pictures: %s%s", len(failures), total, first, also)
-        kinds = ", ".join(f"{count} {mode}" for mode, count in sorted(modes.items()))
-        log.info("read %d pictures from %s: %s", total - len(failures), shown(str(self.path)), kinds)
+        kinds = ", ".join(f"{mode}: {count}" for mode, count in sorted(modes.items()))
+        log.info("read %d pictures from %s (%s)", total - len(failures), shown(str(self.path)), kinds)
 
 
 def folder(

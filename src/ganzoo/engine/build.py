@@ -10,6 +10,7 @@ from pluggy import PluginValidationError
 
 from ganzoo import hooks
 from ganzoo.datasets.base import DataFolders, Dataset
+from ganzoo.engine import faults, promises
 from ganzoo.engine.feed import epoch_borders
 from ganzoo.engine.parts import Parts, Resolved, resolve
 from ganzoo.engine.run import Run
@@ -40,7 +41,9 @@ def build(
     epoch_borders(recipe, dataset.spec.size)
     spec = network_spec(dataset.spec, recipe)
     parts = Parts(recipe, resolved, spec, settings.seed, device, settings.precision)
-    game = resolved["game"][0].build(parts)
+    with faults.blaming(resolved, "when the game is set up"):
+        game = resolved["game"][0].build(parts)
+    promises.game(resolved["game"][0], game)
     callbacks = build_callbacks(resolved["callback"])
     try:
         manager = hooks.manager([*callbacks.values(), *listeners])
@@ -64,7 +67,9 @@ def build_dataset(resolved: dict[str, list[Resolved]], settings: Settings) -> Da
     """The recipe's data set, not loaded yet."""
     if not resolved["dataset"]:
         raise UsageError("no data set was named. See what there is with: ganzoo list datasets")
-    dataset: Dataset = resolved["dataset"][0].build(DataFolders(settings.data))
+    part = resolved["dataset"][0]
+    dataset: Dataset = part.build(DataFolders(settings.data))
+    promises.dataset(part, dataset)
     return dataset
 
 

@@ -6,7 +6,7 @@ Every check works on a copy of the network, so that no running statistic moves a
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +28,9 @@ def generator(part: "Resolved", network: nn.Module, spec: DataSpec, latent: int,
         made = trial(torch.zeros(2, latent).to(like).normal_(), _labels(2, like))
         _check_tensor(part, made, f"samples (2, {spec.shape_text.replace('x', ', ')})")
         if made.dim() != len(spec.shape) + 1 or len(made) != 2:
-            _break(part, f"makes {tuple(made.shape)} from 2 latent vectors; expected (2, {spec.shape_text})")
+            raise broken(
+                part, f"makes {tuple(made.shape)} from 2 latent vectors; expected (2, {spec.shape_text})"
+            )
         if made.shape[1:] != spec.shape:
             shape = "x".join(map(str, made.shape[1:]))
             raise MisfitError(
@@ -47,18 +49,22 @@ def discriminator(part: "Resolved", network: nn.Module, spec: DataSpec, smallest
         scores = trial(samples[:2], _labels(2, like))
         _check_tensor(part, scores, "scores (2,)")
         if scores.dim() not in (1, 2) or len(scores) != 2:
-            _break(part, f"gives scores {tuple(scores.shape)} for 2 samples; expected (2,) or (2, patches)")
+            raise broken(
+                part, f"gives scores {tuple(scores.shape)} for 2 samples; expected (2,) or (2, patches)"
+            )
         scale = torch.tensor([1.0, -1.0, 1e3, -1e3]).to(like).view(4, *[1] * len(spec.shape))
         stretched = trial(samples * scale, _labels(4, like))
         if ((stretched >= 0) & (stretched <= 1)).all() and stretched.std() > 0:
-            _break(part, "squashes its scores into [0, 1]; expected raw scores, without a sigmoid at the end")
+            raise broken(
+                part, "squashes its scores into [0, 1]; expected raw scores, without a sigmoid at the end"
+            )
     _check_lonely_sample(part, network, _samples(1, spec, like), smallest_batch)
 
 
 def loss(part: "Resolved", made: Any) -> None:
     """Both players' losses must be finite scalars with a gradient. Raises PluginError."""
     real, fake = torch.tensor([0.5, -0.2], requires_grad=True), torch.tensor([-0.3, 0.1], requires_grad=True)
-    with _blame(part):
+    with blaming(part):
         values = {
             "discriminator": made.discriminator(real, fake),
             "generator": made.generator(fake, real)
@@ -68,25 +74,32 @@ def loss(part: "Resolved", made: Any) -> None:
     for player, value in values.items():
         if not isinstance(value, Tensor) or value.dim() != 0:
             got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            _break(part, f"gives the {player} {got}; expected a scalar tensor")
-        if not value.isfinite() or not value.requires_grad:
-            _break(
-                part,
-                f"gives the {player} {value.item():g} without a gradient; expected a finite, differentiable value",
+            raise broken(part, f"gives the {player} {got}; expected a scalar tensor")
+        if not value.isfinite():
+            raise broken(
+                part, f"gives the {player} {value.item():g} for small scores; expected a finite value"
             )
+        if not value.requires_grad:
+            raise broken(
+                part, f"gives the {player} a value without a gradient; expected one that depends on scores"
+            )
+    if not isinstance(getattr(made, "probability", None), bool):
+        raise broken(
+            part, "does not say whether sigmoid(score) is a probability; set probability = True or False"
+        )
 
 
 def penalty(part: "Resolved", penalise: Callable[..., Tensor], network: nn.Module, spec: DataSpec) -> None:
     """A penalty must be a finite scalar. Raises PluginError, or MisfitError where D has no second derivative."""
     like = _like(network)
     real, fake = _samples(2, spec, like), _samples(2, spec, like)
-    with _blame(part), torch.random.fork_rng(devices=[]):
+    with blaming(part), torch.random.fork_rng(devices=[]):
         try:
             value = penalise(real, fake, _labels(2, like) if takes(network.forward, "labels") else None)
         except (RuntimeError, NotImplementedError) as error:
             raise MisfitError(f"{part.label} cannot be taken of this discriminator: {error}") from error
         if not isinstance(value, Tensor) or value.dim() != 0 or not value.isfinite():
-            _break(part, f"gives {value!r}; expected a finite scalar tensor")
+            raise broken(part, f"gives {value!r}; expected a finite scalar tensor")
 
 
 def labels_agree(generator: "Resolved", g: nn.Module, discriminator: "Resolved", d: nn.Module) -> str | None:
@@ -109,11 +122,11 @@ def _check_labels(part: "Resolved", network: nn.Module, spec: DataSpec) -> None:
 
 def _check_tensor(part: "Resolved", value: object, expected: str) -> None:
     if not isinstance(value, Tensor):
-        _break(part, f"returns a {type(value).__name__}; expected a tensor of {expected}")
+        raise broken(part, f"returns a {type(value).__name__}; expected a tensor of {expected}")
     if not value.is_floating_point():
-        _break(part, f"returns {value.dtype}; expected floating point {expected}")
+        raise broken(part, f"returns {value.dtype}; expected floating point {expected}")
     if not value.isfinite().all():
-        _break(part, f"returns NaN or infinity; expected finite {expected}")
+        raise broken(part, f"returns NaN or infinity; expected finite {expected}")
 
 
 def _check_range(part: "Resolved", made: Tensor, spec: DataSpec) -> None:
@@ -125,7 +138,7 @@ def _check_range(part: "Resolved", made: Tensor, spec: DataSpec) -> None:
         message = f"makes values in {got}, data is in [{low:g}, {high:g}]"
         if part.component.is_builtin:
             raise MisfitError(f"{part.label} {message}.")
-        _break(part, message)
+        raise broken(part, message)
 
 
 def _check_lonely_sample(part: "Resolved", network: nn.Module, sample: Tensor, smallest_batch: int) -> None:
@@ -143,13 +156,13 @@ def _check_lonely_sample(part: "Resolved", network: nn.Module, sample: Tensor, s
 
 @contextmanager
 def _trial(part: "Resolved", network: nn.Module) -> Iterator[Callable[[Tensor, Tensor], Tensor]]:
-    with _blame(part), torch.no_grad(), torch.random.fork_rng(devices=[]):
+    with blaming(part), torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         yield call_with_labels(deepcopy(network).train())
 
 
 @contextmanager
-def _blame(part: "Resolved") -> Iterator[None]:
+def blaming(part: "Resolved") -> Iterator[None]:
     """Turn any error of a component into one that names it."""
     try:
         yield
@@ -159,8 +172,9 @@ def _blame(part: "Resolved") -> Iterator[None]:
         raise faults.failure(part, "on two samples", error) from error
 
 
-def _break(part: "Resolved", message: str) -> NoReturn:
-    raise PluginError(f"{part.label} of {part.component.package} breaks its contract: it {message}.")
+def broken(part: "Resolved", message: str) -> PluginError:
+    """The error of a component that is not what its kind promises."""
+    return PluginError(f"{part.label} of {part.component.package} breaks its contract: it {message}.")
 
 
 def _like(network: nn.Module) -> Tensor:

@@ -34,21 +34,39 @@ def choose(out: Path | None, recipe: str, dataset: str) -> Path:
     """The directory of a new run: `out`, or the first free runs/RECIPE-DATASET-0001. Raises UsageError."""
     if out is not None:
         _check_name(out)
-        if (out / "run.toml").exists():
-            message = (
-                f"{out} holds a run already. Continue it with: ganzoo resume {out}, or choose another --out."
-            )
-            raise UsageError(message)
-        if out.exists() or out.is_symlink():
+        if os.path.exists(out / "run.toml"):
+            message = f"{out} holds a run already. Continue it with: ganzoo resume {out}"
+            raise UsageError(f"{message}, or choose another --out.")
+        if os.path.lexists(out):
             raise UsageError(f"{out} exists already. Choose another --out.")
-        if not out.absolute().parent.is_dir() or not os.access(out.absolute().parent, os.W_OK | os.X_OK):
-            raise UsageError(f"cannot write in the folder {out.absolute().parent}. Choose another --out.")
+        _check_writable(out.absolute().parent)
         return out
+    runs = Path("runs")
+    _check_writable(runs.absolute() if os.path.lexists(runs) else Path.cwd())
     label = re.sub(r"[^\w.-]+", "-", f"{recipe}-{dataset}").strip("-.")[:80]
-    numbers = [
-        int(m[1]) for p in Path("runs").glob(f"{label}-*") if (m := re.fullmatch(rf"{label}-(\d+)", p.name))
-    ]
-    return Path("runs") / f"{label}-{max(numbers, default=0) + 1:04d}"
+    taken = (re.fullmatch(rf"{re.escape(label)}-(\d+)", path.name) for path in runs.glob("*"))
+    return runs / f"{label}-{max((int(m[1]) for m in taken if m), default=0) + 1:04d}"
+
+
+def _check_writable(folder: Path) -> None:
+    # os.path, not Path: below a folder that may not be entered, Path raises.
+    if not os.path.isdir(folder):
+        raise UsageError(f"there is no folder {folder}. Make it first, or choose another --out.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"cannot write in the folder {folder}. Choose another --out.")
+
+
+def existing(path: Path) -> Path:
+    """The directory of a run to go on with. Raises UsageError."""
+    folder = path.expanduser()
+    if not os.path.isfile(folder / "run.toml"):
+        raise UsageError(f"{folder} is not a run directory: it has no run.toml.")
+    for name in FOLDERS:
+        if os.path.islink(folder / name):
+            raise UsageError(
+                f"{folder / name} leads elsewhere: a run writes only in its own directory. Put a folder in its place."
+            )
+    return folder
 
 
 def _check_name(out: Path) -> None:
@@ -91,7 +109,7 @@ def read(path: Path) -> Config:
     """A run.toml, or a file of a user's own with some of its tables. Raises UsageError."""
     path = path / "run.toml" if path.is_dir() else path
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(storage.read(path).decode())
     except FileNotFoundError:
         raise UsageError(f"there is no {path}.") from None
     except (OSError, ValueError, RecursionError) as error:

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -63,12 +63,25 @@ def failure(part: "Resolved", when: str, error: BaseException) -> GanzooError:
     """The error of a part that fails before training, with the file and line in its own package."""
     if is_out_of_memory(error):
         options = ", ".join(f"{name}={value}" for name, value in part.options.items())
-        return ResourceError(
-            f"{part.label} ({options}) does not fit into memory {when}: {reason(error)}.\nChoose smaller sizes."
-        )
+        what = f"{part.label} ({options}) does not fit into memory {when}"
+        return ResourceError(f"{what}: {reason(error)}.\nChoose smaller sizes.")
     package = "" if part.component.is_builtin else f" of {part.component.package}"
     place = sources.where(error, sources.module_of(part.component.value))
     return PluginError(f"{part.label}{package} fails {when}: {reason(error)} ({place})")
+
+
+@contextlib.contextmanager
+def blaming(resolved: "Mapping[str, Sequence[Resolved]]", when: str) -> Iterator[None]:
+    """Turn a failure within parts of other packages into an error that names one. Raises PluginError."""
+    try:
+        yield
+    except GanzooError:
+        raise
+    except (Exception, SystemExit) as error:
+        blamed = blame(error, [part for role in resolved.values() for part in role], in_step=False)
+        if blamed is None:
+            raise
+        raise PluginError(f"{blamed[0]} {when}: {reason(error)} ({blamed[1]})") from error
 
 
 @contextlib.contextmanager
@@ -80,6 +93,8 @@ def explained(run: "Run") -> Iterator[None]:
     """
     try:
         yield
+    except ResourceError as error:
+        raise ResourceError(f"{error}\n{_left(run)}") from error
     except GanzooError:
         raise
     except (Exception, SystemExit) as error:
@@ -119,7 +134,7 @@ def explain(error: BaseException, run: "Run") -> GanzooError | None:
         message = f"the memory is full {when}, with a batch of {batch} ({reason(error)})."
         return ResourceError(f"{message}\n{advice} the sizes of the networks. {_left(run)}")
     parts = [part for role in run.parts.resolved.values() for part in role]
-    blamed = blame(error, [part for part in parts if not part.component.is_builtin])
+    blamed = blame(error, parts, in_step=not run.is_whole)
     return (
         None
         if blamed is None
@@ -127,8 +142,9 @@ def explain(error: BaseException, run: "Run") -> GanzooError | None:
     )
 
 
-def blame(error: BaseException, foreign: "Sequence[Resolved]") -> tuple[str, str] | None:
-    """Who failed and where; None where only ganzoo's own parts take part."""
+def blame(error: BaseException, parts: "Sequence[Resolved]", *, in_step: bool) -> tuple[str, str] | None:
+    """Who failed and where; None where that was ganzoo itself."""
+    foreign = [part for part in parts if not part.component.is_builtin]
     packages = {_package(part): part.component.package for part in foreign}
     steps = [frame for frame in sources.frames(error) if frame.package in packages]
     if steps:
@@ -139,9 +155,9 @@ def blame(error: BaseException, foreign: "Sequence[Resolved]") -> tuple[str, str
         (first, *others) = named or own
         who = first.label if not others else "a part"
         return f"{who} of {packages[package]} failed", steps[-1].place
-    # What a part returned may be what ganzoo's own code stumbled over; callbacks return nothing.
+    # What a part returned may be what ganzoo's own code stumbled over in a step; callbacks return nothing.
     names = ", ".join(f"{p.label} of {p.component.package}" for p in foreign if p.role != "callback")
-    return (f"training with {names} failed", sources.where(error)) if names else None
+    return (f"training with {names} failed", sources.where(error)) if names and in_step else None
 
 
 def _package(part: "Resolved") -> str:

@@ -1,28 +1,31 @@
 """The product of a run: `generator.safetensors`, which holds all that sampling needs."""
 
-import hashlib
-import json
-from collections.abc import Sequence
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from ganzoo import storage
 from ganzoo.engine.calls import Score, call_with_labels, takes
-from ganzoo.engine.checkpoint import decode, encode
+from ganzoo.engine.checkpoint import digest
 from ganzoo.engine.latent import Latent
 from ganzoo.engine.parts import DTYPES, look_up
 from ganzoo.engine.seeds import derive, generator
-from ganzoo.errors import CheckpointError, MisfitError, UsageError
-from ganzoo.options import suggest
+from ganzoo.engine.tensor_file import UNREADABLE, decode, encode
+from ganzoo.errors import CheckpointError, MisfitError, PluginError, UsageError
 from ganzoo.recipe import Part
 from ganzoo.spec import DataSpec
 
 FORMAT = "ganzoo-generator"
 CHUNK = 1000
+MOST_FEATURES = 2**28
+UNSEALED = b"0" * 32  # stands for the checksum while the checksum is taken
 
 
 @dataclass(frozen=True)
@@ -107,8 +110,10 @@ def save(path: Path, network: nn.Module, part: Part, spec: DataSpec, latent: Lat
         "latent": asdict(latent),
         "dtype": str(next(network.parameters(), torch.empty(0)).dtype).removeprefix("torch."),
     }
-    tree = {"config": json.loads(json.dumps(config)), "weights": dict(network.state_dict())}
-    storage.write(path, encode({**tree, "blake2b": _digest(tree)}, FORMAT))
+    tree = {"blake2b": UNSEALED.decode(), "config": config, "weights": dict(network.state_dict())}
+    header, *values = encode(tree, FORMAT)
+    seal = digest([header, *values]).encode()
+    storage.write(path, bytes(header).replace(UNSEALED, seal, 1), *values)
 
 
 def load(path: Path | str, generator: str | None = None) -> Trained:
@@ -118,33 +123,52 @@ def load(path: Path | str, generator: str | None = None) -> Trained:
     names is imported by path. Raises UsageError, CheckpointError and PluginError.
     """
     path = Path(path).expanduser()
-    if path.is_dir():
+    if os.path.isdir(path):
         path = path / "generator.safetensors"
-    if not path.is_file():
-        raise UsageError(f"there is no {path}. Name a run directory or a generator.safetensors file.")
-    tree = decode(path.read_bytes(), str(path), FORMAT)
     try:
-        config, weights, digest = tree["config"], tree["weights"], tree["blake2b"]
-        if digest != _digest({"config": config, "weights": weights}):
-            raise CheckpointError(f"{path} is damaged: its content does not match its checksum.")
+        content = storage.read(path)
+    except FileNotFoundError:
+        raise UsageError(
+            f"there is no {path}. Name a run directory or a generator.safetensors file."
+        ) from None
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
+    tree = decode(content, str(path), FORMAT)
+    try:
+        config, weights, seal = tree["config"], dict(tree["weights"]), tree["blake2b"].encode()
+        if digest([content.replace(seal, UNSEALED, 1)]).encode() != seal:
+            raise ValueError("its content does not match its checksum")
         spec, latent, dtype = _read_config(config)
         part = Part(generator or config["generator"]["name"], **config["generator"]["options"])
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        raise CheckpointError(f"{path} is damaged: {type(error).__name__}: {error}") from error
-    return Trained(
-        _network(path, part, spec, latent, weights, dtype, typed=generator is not None), spec, latent, part
-    )
+    except UNREADABLE as error:
+        raise CheckpointError(f"{path} is damaged: {error}.") from error
+    network = _network(path, part, spec, latent, weights, dtype, typed=generator is not None)
+    return Trained(network, spec, latent, part)
 
 
 def _read_config(config: dict[str, Any]) -> tuple[DataSpec, Latent, torch.dtype]:
-    spec, value_range = config["spec"], config["spec"]["value_range"]
-    shape, classes = tuple(int(n) for n in spec["shape"]), spec["classes"]
-    limits = None if value_range is None else (float(value_range[0]), float(value_range[1]))
-    data = DataSpec(shape, limits, None if classes is None else int(classes), int(spec["size"]))
-    latent = Latent(int(config["latent"]["size"]), config["latent"]["distribution"])
-    if latent.distribution not in ("normal", "uniform"):
-        raise ValueError(f"unknown latent distribution {latent.distribution!r}")
-    return data, latent, DTYPES[config["dtype"]]
+    spec, latent = config["spec"], config["latent"]
+    shape, limits = tuple(_number(n) for n in spec["shape"]), spec["value_range"]
+    classes = None if spec["classes"] is None else _number(spec["classes"])
+    data = DataSpec(shape, None if limits is None else _limits(*limits), classes, _number(spec["size"]))
+    if len(shape) not in (1, 3) or data.features > MOST_FEATURES:
+        raise ValueError(f"its samples have the shape {str(shape):.80}")
+    if latent["distribution"] not in ("normal", "uniform"):
+        raise ValueError(f"there is no latent distribution {latent['distribution']!r:.40}")
+    return data, Latent(_number(latent["size"]), latent["distribution"]), DTYPES[config["dtype"]]
+
+
+def _number(value: object) -> int:
+    """A size that a file names; larger ones are refused before anything of that size is made."""
+    if type(value) is not int or not 1 <= value <= MOST_FEATURES:
+        raise ValueError(f"a size is {value!r:.40}")
+    return value
+
+
+def _limits(low: object, high: object) -> tuple[float, float]:
+    if not isinstance(low, float | int) or not isinstance(high, float | int) or not low < high:
+        raise ValueError(f"the values of its samples lie between {low!r:.40} and {high!r:.40}")
+    return float(low), float(high)
 
 
 def _network(
@@ -161,37 +185,66 @@ def _network(
         resolved = look_up("generator", part, typed=typed)
     except UsageError as error:
         raise CheckpointError(f"{path} needs a generator that is not at hand: {error}") from error
-    try:
-        # On the meta device a network costs no memory, whatever sizes a hostile file asks for.
-        with torch.device("meta"):
-            match(weights, dict(resolved.build(spec, latent.size).to(dtype).state_dict()), str(path))
-        with torch.random.fork_rng(devices=[]):
+
+    def build(device: str) -> nn.Module:
+        with torch.device(device), torch.random.fork_rng(devices=[]), _no_larger_than(weights, path):
             network: nn.Module = resolved.build(spec, latent.size).to(dtype)
+        match(weights, dict(network.state_dict()), str(path))
+        return network
+
+    try:
+        # A network on the meta device costs no memory, whatever sizes a hostile file asks for.
+        with contextlib.suppress(PluginError):  # of one that computes with numbers while it is built
+            build("meta")
+        network = build("cpu")
     except MisfitError as error:
         raise CheckpointError(f"{path} does not describe a generator: {error}") from error
     network.load_state_dict(weights)
     return network.eval().requires_grad_(False)
 
 
-def match(given: dict[str, Tensor], expected: dict[str, Tensor], what: str) -> None:
-    """Raise CheckpointError, naming the first five, where names, shapes or types of tensors differ."""
-    wrong = [f"missing {name}" for name in expected if name not in given]
-    wrong += [f"unexpected {name}.{suggest(name, expected)}" for name in given if name not in expected]
-    for name in expected.keys() & given.keys():
-        ours, theirs = expected[name], given[name]
-        if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
-            shapes = (
-                f"{tuple(theirs.shape)} {theirs.dtype} is saved, {tuple(ours.shape)} {ours.dtype} is needed"
-            )
-            wrong.append(f"{name}: {shapes}")
+@contextlib.contextmanager
+def _no_larger_than(weights: dict[str, Tensor], path: Path) -> Iterator[None]:
+    """Stop the building of a network that has far more parameters than there are weights for."""
+    tensors, values = 4 * len(weights) + 100, 4 * sum(value.numel() for value in weights.values()) + 10**6
+
+    def count(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        nonlocal tensors, values
+        tensors, values = tensors - 1, values - (0 if parameter is None else parameter.numel())
+        if tensors < 0 or values < 0:
+            raise CheckpointError(f"{path} describes a network far larger than the weights that it holds.")
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def match(given: Mapping[str, Any], expected: Mapping[str, Any], what: str) -> None:
+    """Raise CheckpointError, naming the first five, where names, shapes or types of values differ."""
+    wrong = sorted(
+        name for name in given.keys() | expected.keys() if _kind(given, name) != _kind(expected, name)
+    )
     if wrong:
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-        raise CheckpointError(f"{what} does not fit the network: {'; '.join(sorted(wrong)[:5])}{more}.")
+        found = "; ".join(_difference(given, expected, name) for name in wrong[:5])
+        raise CheckpointError(f"{what} does not fit the network: {found}{more}.")
 
 
-def _digest(tree: dict[str, Any]) -> str:
-    hasher = hashlib.blake2b(json.dumps(tree["config"], sort_keys=True).encode(), digest_size=16)
-    for name, value in sorted(tree["weights"].items()):
-        hasher.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
-        hasher.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return hasher.hexdigest()
+def _difference(given: Mapping[str, Any], expected: Mapping[str, Any], name: str) -> str:
+    if name not in given:
+        return f"missing {name}"
+    if name not in expected:
+        return f"unexpected {name:.100}"
+    return f"{name} is {_kind(given, name)}, {_kind(expected, name)} is needed"
+
+
+def _kind(values: Mapping[str, Any], name: str) -> str:
+    """The shape and type of a value, e.g. `(128, 64) float32`; empty where there is none of this name."""
+    if name not in values:
+        return ""
+    value = values[name]
+    if isinstance(value, Tensor):
+        return f"{str(tuple(value.shape)):.60} {str(value.dtype).removeprefix('torch.')}"
+    return type(value).__name__

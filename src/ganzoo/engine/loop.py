@@ -8,18 +8,18 @@ from ganzoo import storage
 from ganzoo.engine import faults
 from ganzoo.engine.run import Run
 from ganzoo.engine.signals import StopRequest, listening
-from ganzoo.errors import Interrupted, Terminated
+from ganzoo.errors import DivergedError, Interrupted, Terminated
 
 
 def train(run: Run) -> None:
-    """Train from the run's position to its end, under a lock on its directory.
+    """Train from the run's position to its end; the caller holds the lock on its directory.
 
-    Raises Interrupted and Terminated when asked to stop, with the position saved; DivergedError, ResourceError and
-    PluginError.
+    Raises Interrupted and Terminated when asked to stop, with the position saved; DivergedError, ResourceError
+    and PluginError.
     """
     error: BaseException | None = None
-    with storage.lock(run.directory), listening() as request:
-        storage.remove(run.directory / faults.TRACEBACK)
+    storage.remove(run.directory / faults.TRACEBACK)
+    with listening() as request:
         try:
             with faults.explained(run):
                 run.hooks.hook.run_start(run=run)
@@ -43,24 +43,30 @@ def end(run: Run, error: BaseException | None) -> None:
 
 
 def play_all(run: Run, request: StopRequest) -> None:
-    """Play step after step; whoever listens is told after each."""
+    """Play step after step, saving on the way; whoever listens is told after each."""
     began = saved_at = time.monotonic()
+    if run.step == 0:
+        run.save()  # from now on there is something to go on from
     while run.step < run.total_steps:
-        run.play()
-        run.seconds = time.monotonic() - began
-        run.hooks.hook.step_end(run=run)
         if request.signal is not None:
             stop(run, request.signal)
-        if save_is_due(run, saved_at):
-            run.save()
-            saved_at = time.monotonic()
-    run.save()
+        try:
+            run.play()
+            run.seconds = time.monotonic() - began
+            run.hooks.hook.step_end(run=run)
+            if save_is_due(run, saved_at):
+                run.save()
+                saved_at = time.monotonic()
+        except DivergedError as error:
+            run.roll_back(error)
     run.record_window()  # after the checkpoint: a run that goes on from it records whole windows, as if never ended
 
 
 def save_is_due(run: Run, saved_at: float) -> bool:
-    """Whether a checkpoint on the way is due after the step just finished."""
+    """Whether a checkpoint is due after the step just finished."""
     interval = run.settings.checkpoint_every
+    if run.step == run.total_steps:
+        return True
     if interval is None:
         return False
     if interval.unit == "seconds":

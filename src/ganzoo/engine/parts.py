@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo import registry
-from ganzoo.engine import check, faults
+from ganzoo.engine import check, faults, promises
 from ganzoo.engine.calls import Score, call_with_labels, mixes_samples
 from ganzoo.engine.feed import smallest_batch
 from ganzoo.engine.latent import Latent
@@ -52,6 +52,8 @@ class Resolved:
         except ValueError as error:
             raise MisfitError(f"{self.label} cannot be used here: {error}.") from error
         except (Exception, SystemExit) as error:
+            if self.component.is_builtin and not faults.is_out_of_memory(error):
+                raise
             raise faults.failure(self, "when it is built", error) from error
 
 
@@ -191,8 +193,10 @@ class Parts:
 
         side = "d" if name == "d" else "g"
         parameters = [p for player in players for p in player.parameters()]
-        optimizer = self.resolved[f"{side}_optimizer"][0].build(parameters)
-        schedule = self.resolved[f"{side}_schedule"][0].build()
+        part = self.resolved[f"{side}_optimizer"][0]
+        optimizer = promises.optimizer(part, part.build(parameters))
+        part = self.resolved[f"{side}_schedule"][0]
+        schedule = promises.schedule(part, part.build())
         return Turn(name, parameters, optimizer, schedule, loss, every, after)
 
     @property

@@ -1,6 +1,7 @@
 """Numbers of a run: statistics of some steps are summed up into one line of metrics.jsonl."""
 
 import json
+import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,33 +11,51 @@ from torch import Tensor
 
 from ganzoo import storage
 from ganzoo.engine.game import Game, Stats
+from ganzoo.errors import CheckpointError
+
+_log = logging.getLogger("ganzoo")
 
 
 class Window:
     """Statistics since the last record, kept as they are on the device until a record is due."""
 
     def __init__(self) -> None:
-        self.stats: dict[str, list[Tensor]] = {}
+        self.stats: dict[str, list[tuple[int, Tensor]]] = {}
 
-    def add(self, stats: Stats) -> None:
-        """Keep the statistics of one step."""
+    def add(self, stats: Stats, step: int) -> None:
+        """Keep the statistics of a step."""
         for name, value in stats.items():
-            self.stats.setdefault(name, []).append(value.flatten())
+            self.stats.setdefault(name, []).append((step, value.flatten()))
+
+    def clear(self) -> None:
+        """Begin a new window."""
+        self.stats = {}
 
     def summary(self, game: Game) -> dict[str, float]:
-        """The game's numbers over the window; the window is empty afterwards."""
-        numbers = game.summary({name: torch.cat(values) for name, values in self.stats.items()})
-        self.stats = {}
+        """The game's numbers over the window."""
+        numbers = game.summary(self.state_dict())
         values = torch.stack([value.double() for value in numbers.values()]).tolist()
         return dict(zip(numbers, values, strict=True))
 
+    def first_not_finite(self) -> tuple[int, str, float] | None:
+        """The earliest step, name and value of a statistic that is NaN or infinite, or None."""
+        if all(values.isfinite().all() for values in self.state_dict().values()):
+            return None
+        bad = [
+            (step, name, value[~value.isfinite()][0].item())
+            for name, kept in self.stats.items()
+            for step, value in kept
+            if not value.isfinite().all()
+        ]
+        return min(bad, key=lambda found: found[0])
+
     def state_dict(self) -> dict[str, Tensor]:
         """What has been gathered, for a checkpoint."""
-        return {name: torch.cat(values) for name, values in self.stats.items()}
+        return {name: torch.cat([value for _, value in kept]) for name, kept in self.stats.items()}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from a checkpoint."""
-        self.stats = {name: [value] for name, value in state.items()}
+        """Go on from a checkpoint, whose numbers are all finite."""
+        self.stats = {name: [(0, value)] for name, value in state.items()}
 
 
 class Metrics:
@@ -55,14 +74,33 @@ class Metrics:
         finite = {k: v if math.isfinite(v) else None for k, v in numbers.items()}
         storage.append(self.path, (json.dumps(finite) + "\n").encode())
 
+    def cut(self, size: int) -> None:
+        """Forget what was written after the first `size` bytes."""
+        if self.size < size:
+            _log.warning("%s has lost its last lines; the curves will have a gap.", self.path)
+        storage.truncate(self.path, size)
+
     def read(self) -> list[dict[str, float]]:
         """All whole records, oldest first."""
         return read_metrics(self.path)
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
-    """All whole records of a metrics file, oldest first."""
-    if not path.exists():
+    """All whole records of a metrics file, oldest first. Raises CheckpointError for a damaged one."""
+    try:
+        content = storage.read(path)
+    except FileNotFoundError:
         return []
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [json.loads(line, parse_constant=float) for line in lines if line.endswith("}")]
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
+    return [_record(path, line) for line in content.splitlines() if line.endswith(b"}")]
+
+
+def _record(path: Path, line: bytes) -> dict[str, float]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} holds a damaged line: {error}. Remove that line.") from error
+    if not isinstance(record, dict) or not all(isinstance(v, float | int | None) for v in record.values()):
+        raise CheckpointError(f"{path} holds a line that is no record: {line[:60]!r}. Remove that line.")
+    return record

@@ -1,6 +1,6 @@
 """A run: a recipe being trained in a directory. This is what callbacks see."""
 
-import hashlib
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ganzoo import storage
 from ganzoo.datasets.base import Dataset, Samples, Split
-from ganzoo.engine import generator_file, state
+from ganzoo.engine import generator_file, promises, state
 from ganzoo.engine.calls import takes
 from ganzoo.engine.checkpoint import Checkpoints
 from ganzoo.engine.ema import Average
@@ -28,7 +28,9 @@ from ganzoo.recipe import Recipe
 from ganzoo.settings import Settings
 from ganzoo.spec import DataSpec
 
+_log = logging.getLogger("ganzoo")
 SCORED_AT_ONCE = 1000
+MOST_ROLLBACKS = 5
 
 
 @dataclass
@@ -44,6 +46,7 @@ class Run:
     hooks: pluggy.PluginManager
     callbacks: Mapping[str, object]
     step: int = 0
+    rollbacks: int = 0  # times that training went on from an older step because numbers were not finite
     seconds: float = 0.0  # spent training since the process started
     is_whole: bool = True  # False within a step, when some players have moved and others have not
 
@@ -68,9 +71,10 @@ class Run:
         samples = self.samples("train")
         if samples is None:
             raise DataError("the data set has no training samples. Choose another.")
-        self.borders = epoch_borders(self.recipe, len(samples))  # fewer than promised where some were skipped
         like = torch.empty(0, device=self.device, dtype=self.parts.dtype)
-        return Feed(samples, self.dataset.spec, self.spec, self.recipe, self.settings.seed, like)
+        feed = Feed(samples, self.dataset.spec, self.spec, self.recipe, self.settings.seed, like)
+        self.borders = feed.borders  # fewer samples than promised where some were skipped
+        return feed
 
     @property
     def name(self) -> str:
@@ -121,13 +125,15 @@ class Run:
 
     def play(self) -> None:
         """Play the next step of the game: a pure function of the weights, the seed and the step."""
-        reseed(derive(self.settings.seed, "step", self.step), self.device)
+        # After a rollback the same noise would lead to the same end.
+        again = ("again", self.rollbacks) if self.rollbacks else ()
+        reseed(derive(self.settings.seed, "step", self.step, *again), self.device)
         seen = self.images
         self._schedule(seen)
         self.is_whole = False
         stats = play_step(self.game, Batch(*self.feed.batch(self.step)), self.step)
-        self.window.add(stats)
         self.step += 1
+        self.window.add(stats, self.step)
         if self.average is not None:
             self.average.update(self.images - seen)
         self.is_whole = True
@@ -149,7 +155,8 @@ class Run:
         numbers = self.window.summary(self.game)
         for name, value in numbers.items():
             if not math.isfinite(value):
-                raise DivergedError(self._divergence(f"{name} is {value}"))
+                raise self.divergence(f"{name} is {value}")
+        self.window.clear()
         self.record(numbers)
 
     def record(self, numbers: Mapping[str, float]) -> None:
@@ -163,7 +170,8 @@ class Run:
     def samples(self, split: Split) -> Samples | None:
         """The stored samples of a split, loaded once; None where the data set has no such split."""
         if split not in self._splits:
-            self._splits[split] = self.dataset.load(split)
+            part = self.parts.resolved["dataset"][0]
+            self._splits[split] = promises.samples(part, self.dataset.load(split), self.dataset.spec)
         return self._splits[split]
 
     def real(self, count: int, split: Split = "train") -> tuple[Tensor, Tensor | None]:
@@ -207,12 +215,14 @@ class Run:
     # Saving ---------------------------------------------------------------------------------------------------
 
     def save(self) -> None:
-        """Write a checkpoint and the generator. Raises DivergedError rather than save weights that are not finite."""
-        bad = state.first_not_finite(self)
-        if bad:
-            raise DivergedError(self._divergence(f"weight {bad} is not finite"))
-        self.checkpoints.save(self.step, state.gather(self))
+        """Write the generator and a checkpoint. Raises DivergedError rather than save what is not finite."""
+        if self.window.first_not_finite() or state.first_not_finite(self):
+            raise self.divergence("the weights are no longer finite")
+        # The checkpoint is last: whatever it counts on is on the disk before it.
         self.save_generator()
+        storage.sync(self.metrics.path)
+        if self.checkpoints.current != self.step:
+            self.checkpoints.save(self.step, state.gather(self))
 
     def save_generator(self) -> None:
         """Write generator.safetensors, the averaged generator if there is one."""
@@ -220,19 +230,52 @@ class Run:
         path = self.directory / "generator.safetensors"
         generator_file.save(path, network, self.recipe.generator, self.spec, self.game.latent)
 
-    def go_on(self) -> None:
-        """Continue from the newest checkpoint. Raises CheckpointError where there is none or it belongs elsewhere."""
-        _, tree = self.checkpoints.load()
-        if tree.get("fingerprint") != self.fingerprint():
-            raise CheckpointError(
-                "the training data differ from those of the checkpoint. Name the right folder with --data."
-            )
+    def go_on(self, *, allow_other_data: bool = False) -> None:
+        """Continue from the newest checkpoint.
+
+        Raises CheckpointError where there is none, where it belongs elsewhere, or was trained on other data.
+        """
+        tree = self.checkpoints.load()
+        same_data = tree.get("fingerprint") == self.fingerprint
+        if not same_data and not allow_other_data:
+            message = "the training data differ from those of the checkpoint."
+            raise CheckpointError(f"{message} Name the right ones with --data, or add --allow-other-data.")
+        self.restore(tree)
+        now, before = state.environment(self), tree["environment"]
+        changes = [
+            f"{name} {now[name]} instead of {before[name]}" for name in now if now[name] != before[name]
+        ]
+        changes += [] if same_data else ["other training data"]
+        if changes:
+            self.warn(f"not bit-exact: {', '.join(changes)}")
+
+    def restore(self, tree: Mapping[str, Any]) -> None:
+        """Put the state of a checkpoint back, here and in the callbacks, and forget later records."""
         state.restore(self, tree)
-        storage.truncate(self.metrics.path, tree["metrics_bytes"])
+        self.metrics.cut(tree["metrics_bytes"])
         for name, saved in tree["callbacks"].items():
             if name in self.callbacks:
                 others = [c for c in self.callbacks.values() if c is not self.callbacks[name]]
                 self.hooks.subset_hook_caller("checkpoint_load", others)(run=self, state=saved)
+
+    def roll_back(self, error: DivergedError) -> None:
+        """Go on from the last good checkpoint with other noise. Raises the error where that is not asked for."""
+        if self.settings.on_nonfinite != "rollback" or self.rollbacks >= MOST_ROLLBACKS:
+            raise error
+        rollbacks = self.rollbacks + 1
+        self.restore(self.checkpoints.load())
+        self.rollbacks = rollbacks
+        reason = str(error).partition("\n")[0]
+        self.warn(
+            f"{reason} Going on from step {self.step} with other noise ({rollbacks} of {MOST_ROLLBACKS})."
+        )
+
+    def warn(self, message: str) -> None:
+        """Say that something looks wrong while training goes on: to the callbacks, or else in the log."""
+        if self.hooks.hook.warning.get_hookimpls():
+            self.hooks.hook.warning(run=self, message=message)
+        else:
+            _log.warning("%s", message)
 
     def callback_states(self) -> dict[str, Any]:
         """What the callbacks want to keep, by their name."""
@@ -244,23 +287,24 @@ class Run:
         answers = self.hooks.subset_hook_caller("checkpoint_save", others)(run=self)
         return answers[0] if answers else None
 
+    @cached_property
     def fingerprint(self) -> str:
         """A checksum of the training data, to notice when a run goes on with other data."""
         stored = self.samples("train")
-        assert stored is not None
-        return _fingerprint(stored)
+        assert stored is not None  # the feed has refused a data set without training samples
+        return state.fingerprint(stored)
 
-    def _divergence(self, what: str) -> str:
+    def divergence(self, what: str) -> DivergedError:
+        """The error that says what is not finite, since when, and what is left."""
+        term, weight = self.window.first_not_finite(), state.first_not_finite(self)
+        step, what = (term[0], f"{term[1]} is {term[2]}") if term else (self.step, what)
+        tensor = f"; first bad tensor: {weight}" if weight else ""
+        advice = "Try a lower learning rate, another loss, or --on-nonfinite rollback."
+        return DivergedError(
+            f"training diverged at step {step}: {what}{tensor}.\n{self.last_good()}\n{advice}"
+        )
+
+    def last_good(self) -> str:
+        """Which checkpoint is left."""
         saved = self.checkpoints.steps()
-        last = f"The last good checkpoint is of step {saved[-1]}." if saved else "There is no checkpoint yet."
-        return f"training diverged: {what} at step {self.step}. {last} Try a lower learning rate or another loss."
-
-
-def _fingerprint(samples: Samples) -> str:
-    hasher = hashlib.blake2b(
-        str((tuple(samples.values.shape), samples.values.dtype)).encode(), digest_size=16
-    )
-    for tensor in (samples.values, samples.labels):
-        if tensor is not None:
-            hasher.update(tensor.contiguous().view(torch.uint8).numpy().data)
-    return hasher.hexdigest()
+        return f"The last good checkpoint is of step {saved[-1]}." if saved else "There is no checkpoint yet."

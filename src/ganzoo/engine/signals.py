@@ -1,10 +1,16 @@
-"""Ctrl-C and SIGTERM: asked for at any moment, obeyed between two steps."""
+"""Ctrl-C and SIGTERM: asked for at any moment; while training, obeyed between two steps."""
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+Handler = Callable[[int, FrameType | None], None]
+
+
+class Terminate(KeyboardInterrupt):
+    """SIGTERM while nothing is trained: leave at once, as after Ctrl-C."""
 
 
 class StopRequest:
@@ -22,14 +28,31 @@ class StopRequest:
 
 @contextmanager
 def listening() -> Iterator[StopRequest]:
-    """Turn SIGINT and SIGTERM into a request while the block runs (in the main thread, where signals arrive)."""
+    """Turn SIGINT and SIGTERM into a request while the block runs."""
     request = StopRequest()
-    if threading.current_thread() is not threading.main_thread():
+    with _handled({signal.SIGINT: request.receive, signal.SIGTERM: request.receive}):
         yield request
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Turn SIGTERM into `Terminate` while the block runs, so that it cleans up and says a word."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise Terminate
+
+    with _handled({signal.SIGTERM: leave}):
+        yield
+
+
+@contextmanager
+def _handled(handlers: dict[signal.Signals, Handler]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # signals arrive in the main thread alone
+        yield
         return
-    before = {number: signal.signal(number, request.receive) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
-        yield request
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

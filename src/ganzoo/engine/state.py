@@ -1,28 +1,39 @@
-"""The state of a run as one tree: every tensor and number that decides the next step."""
+"""The state of a run as one tree: every tensor and number that decides the next step.
 
+Random numbers come from torch's generators, which are seeded anew for every step from the seed and the step: these
+two numbers stand for all noise and for the order of the data.
+"""
+
+import copy
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from ganzoo.engine.game import Game, Turn
+from ganzoo.datasets.base import Samples
+from ganzoo.engine.game import Turn
 from ganzoo.engine.generator_file import match
-from ganzoo.errors import CheckpointError
+from ganzoo.engine.tensor_file import UNREADABLE
+from ganzoo.errors import CheckpointError, PluginError
 
 if TYPE_CHECKING:
     from ganzoo.engine.run import Run
 
+Table = dict[str, Any]
 
-def gather(run: "Run") -> dict[str, Any]:
-    """The whole state. Noise and data order are functions of seed and step, so these two numbers stand for them."""
+
+def gather(run: "Run") -> Table:
+    """The whole state. Raises PluginError where a player learns weights that are nowhere saved."""
     return {
         "step": run.step,
-        "seed": run.settings.seed,
+        "rollbacks": run.rollbacks,
         "metrics_bytes": run.metrics.size,
-        "fingerprint": run.fingerprint(),
-        "networks": {name: dict(network.state_dict()) for name, network in _networks(run)},
-        "optimizers": {turn.name: _optimizer_state(run.game, turn) for turn in run.game.turns},
+        "fingerprint": run.fingerprint,
+        "environment": environment(run),
+        "networks": networks(run),
+        "optimizers": {turn.name: _optimizer(run, turn) for turn in run.game.turns},
         "window": run.window.state_dict(),
         "callbacks": run.callback_states(),
     }
@@ -30,67 +41,114 @@ def gather(run: "Run") -> dict[str, Any]:
 
 def restore(run: "Run", tree: Mapping[str, Any]) -> None:
     """Put a gathered state back; everything is checked before anything is changed. Raises CheckpointError."""
-    networks = dict(_networks(run))
     try:
-        for name, network in networks.items():
-            match(tree["networks"][name], dict(network.state_dict()), f"the checkpoint's {name}")
-        optimizers = {
-            t.name: _read_optimizer(run.game, t, tree["optimizers"][t.name]) for t in run.game.turns
-        }
-        for name, network in networks.items():
-            network.load_state_dict(tree["networks"][name])
-        for turn in run.game.turns:
-            turn.optimizer.state.clear()
-            for parameter, values in optimizers[turn.name].items():
-                turn.optimizer.state[parameter] = values
-        run.window.load_state_dict({k: v.to(run.device) for k, v in tree["window"].items()})
-        run.step = tree["step"]
-    except KeyError as error:
-        raise CheckpointError(
-            f"the checkpoint holds nothing for {error}: it belongs to another recipe."
-        ) from error
+        optimizers = {turn.name: tree["optimizers"][turn.name] for turn in run.game.turns}
+        first = {turn.name: _first_state(run, turn) for turn in run.game.turns}
+        for turn, states in first.items():
+            for name in states:  # a player that has not moved yet has no state
+                states[name] = {} if optimizers[turn].get(name) == {} else states[name]
+        match(
+            _flat({**tree["networks"], "optimizer": tree["optimizers"]}),
+            _flat({**networks(run), "optimizer": first}),
+            "the checkpoint",
+        )
+        window = {name: value.to(run.device) for name, value in tree["window"].items()}
+        step, rollbacks = int(tree["step"]), int(tree["rollbacks"])
+    except UNREADABLE as error:
+        raise CheckpointError(f"the checkpoint is not one of this recipe: {error!r:.200}.") from error
+    for name, network in _modules(run):
+        network.load_state_dict(tree["networks"][name])
+    for turn in run.game.turns:
+        _put_optimizer(run, turn, optimizers[turn.name], first[turn.name])
+    run.window.load_state_dict(window)
+    run.step, run.rollbacks = step, rollbacks
 
 
-def _networks(run: "Run") -> Iterator[tuple[str, nn.Module]]:
+def networks(run: "Run") -> dict[str, Table]:
+    """The weights and buffers of everything that has any, by name."""
+    return {name: dict(network.state_dict()) for name, network in _modules(run)}
+
+
+def _modules(run: "Run") -> Iterator[tuple[str, nn.Module]]:
     yield from run.game.players.items()
     yield from run.game.modules.items()
     if run.average is not None:
         yield "average", run.average.network
 
 
-def _named_parameters(game: Game, turn: Turn) -> Iterator[tuple[str, nn.Parameter]]:
+def _parameters(run: "Run", turn: Turn) -> dict[str, nn.Parameter]:
+    """What a turn learns, by name."""
     learning = {id(parameter) for parameter in turn.parameters}
-    for player, network in game.players.items():
-        for name, parameter in network.named_parameters():
-            if id(parameter) in learning:
-                yield f"{player}.{name}", parameter
+    named = {f"{n}.{key}": p for n, network in _modules(run) for key, p in network.named_parameters()}
+    found = {name: p for name, p in named.items() if id(p) in learning}
+    if len({id(p) for p in found.values()}) < len(learning):
+        raise PluginError(
+            f"turn {turn.name} learns weights that belong to no player of the game: they would be lost."
+        )
+    return found
 
 
-def _optimizer_state(game: Game, turn: Turn) -> dict[str, dict[str, Any]]:
-    return {name: dict(turn.optimizer.state.get(p, {})) for name, p in _named_parameters(game, turn)}
+def _optimizer(run: "Run", turn: Turn) -> dict[str, Table]:
+    return {name: dict(turn.optimizer.state.get(p, {})) for name, p in _parameters(run, turn).items()}
 
 
-def _read_optimizer(game: Game, turn: Turn, saved: Mapping[str, Any]) -> dict[nn.Parameter, dict[str, Any]]:
-    read = {}
-    for name, parameter in _named_parameters(game, turn):
-        values = dict(saved[name])
-        for key, value in values.items():
-            if isinstance(value, Tensor) and value.dim() > 0 and value.shape != parameter.shape:
-                raise CheckpointError(f"the checkpoint's {key} of {name} has shape {tuple(value.shape)}.")
-        read[parameter] = {k: _to_device(k, v, parameter) for k, v in values.items()}
-    return {parameter: values for parameter, values in read.items() if values}
+def _first_state(run: "Run", turn: Turn) -> dict[str, Table]:
+    """What the optimizer would keep after one step, to compare what was saved with."""
+    twins: dict[int, Any] = {}
+    trial = copy.deepcopy(turn.optimizer, twins)
+    for group in trial.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = torch.zeros_like(parameter)
+    trial.step()
+    return {name: dict(trial.state.get(twins[id(p)], {})) for name, p in _parameters(run, turn).items()}
 
 
-def _to_device(key: str, value: Any, parameter: Tensor) -> Any:
-    # Step counts live where the optimizer keeps them: on the device only where its fused form wants them there.
-    stays = not isinstance(value, Tensor) or (key == "step" and parameter.device.type == "cpu")
-    return value if stays else value.to(parameter.device)
+def _put_optimizer(run: "Run", turn: Turn, saved: Mapping[str, Table], like: Mapping[str, Table]) -> None:
+    turn.optimizer.state.clear()
+    for name, parameter in _parameters(run, turn).items():
+        if saved[name]:
+            # A count of steps stays on the processor, or not, as this optimizer wants it.
+            turn.optimizer.state[parameter] = {
+                key: value.to(like[name][key].device) if isinstance(value, Tensor) else value
+                for key, value in saved[name].items()
+            }
+
+
+def _flat(table: Mapping[str, Any], path: str = "") -> Table:
+    """The leaves of nested tables by their dotted path."""
+    leaves: Table = {}
+    for key, value in table.items():
+        leaves |= _flat(value, f"{path}{key}.") if isinstance(value, Mapping) else {f"{path}{key}": value}
+    return leaves
 
 
 def first_not_finite(run: "Run") -> str | None:
-    """The name of the first weight that is NaN or infinite, or None."""
-    for name, network in _networks(run):
-        for key, value in network.state_dict().items():
-            if value.is_floating_point() and not torch.isfinite(value).all():
-                return f"{name}.{key}"
+    """The name of the first tensor of networks and optimizers that is NaN or infinite somewhere, or None."""
+    optimizers = {turn.name: _optimizer(run, turn) for turn in run.game.turns}
+    for name, value in _flat({**networks(run), "optimizer": optimizers}).items():
+        if isinstance(value, Tensor) and value.is_floating_point() and not torch.isfinite(value).all():
+            return name
     return None
+
+
+def environment(run: "Run") -> dict[str, str | int]:
+    """What else decides the last bits of a sum: with another of these a run goes on, but not bit for bit."""
+    is_gpu = run.device.type == "cuda"
+    return {
+        "torch": torch.__version__,
+        "device": torch.cuda.get_device_name(run.device) if is_gpu else "cpu",
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "precision": run.settings.precision,
+        "seed": run.settings.seed,
+    }
+
+
+def fingerprint(samples: Samples) -> str:
+    """A checksum of samples, to notice when a run goes on with other data."""
+    about = str((tuple(samples.values.shape), samples.values.dtype, samples.labels is not None))
+    hasher = hashlib.blake2b(about.encode(), digest_size=16)
+    for tensor in (samples.values, samples.labels):
+        if tensor is not None:
+            hasher.update(tensor.contiguous().view(torch.uint8).numpy().data)
+    return hasher.hexdigest()

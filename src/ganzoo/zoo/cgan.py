@@ -58,6 +58,6 @@ RECIPE = Recipe(
     latent=128,
     batch=100,
     epochs=200,
-    callback=(Part("curves"), Part("samples", every_epochs=1, count=100)),
+    callback=(Part("health"), Part("curves"), Part("samples", every_epochs=1, count=100)),
     paper="Mirza and Osindero, 2014, arXiv:1411.1784",
 )

@@ -85,6 +85,6 @@ RECIPE = Recipe(
     order="replacement",
     steps=100,
     record_every_steps=1,
-    callback=(Part("curves"), Part("samples", every_epochs=1, count=16)),
+    callback=(Part("health"), Part("curves"), Part("samples", every_epochs=1, count=16)),
     paper="Radford et al., 2015, arXiv:1511.06434",
 )

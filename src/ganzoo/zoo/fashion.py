@@ -54,6 +54,6 @@ RECIPE = Recipe(
     latent=64,
     batch=100,
     epochs=500,
-    callback=(Part("curves"), Part("samples", every_epochs=10, count=10)),
+    callback=(Part("health"), Part("curves"), Part("samples", every_epochs=10, count=10)),
     paper="Goodfellow et al., 2014, arXiv:1406.2661",
 )

@@ -70,6 +70,7 @@ RECIPE = Recipe(
     batch=200,
     epochs=100,
     callback=(
+        Part("health"),
         Part("curves"),
         Part("probabilities", every_epochs=1),
         Part("samples", every_epochs=10, count=16),

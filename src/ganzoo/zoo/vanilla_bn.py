@@ -66,6 +66,10 @@ RECIPE = Recipe(
     batch=64,
     epochs=200,
     record_every_steps=1,
-    callback=(Part("curves"), Part("samples", every_steps=400, count=25, of="batch", stretch=True)),
+    callback=(
+        Part("health"),
+        Part("curves"),
+        Part("samples", every_steps=400, count=25, of="batch", stretch=True),
+    ),
     paper="Goodfellow et al., 2014, arXiv:1406.2661",
 )

@@ -1,0 +1,120 @@
+"""The step and the feed: ganzoo beside a straight-line script, for each of the six systems.
+
+    python benchmarks/steps.py [--data DIR] [--steps 60] [--precision bfloat16] [SYSTEM ...]
+
+Both sides train the same networks on the same data with the same batch and threads, in turn, a block of steps each;
+the table gives medians of a step with its share of the feed, their ratio, and the limit: the step's bare matrix
+products and convolutions, recorded from ganzoo's step and replayed alone. Run it on a quiet machine.
+"""
+
+import argparse
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from scripts import SCRIPTS
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ganzoo.api import make_settings, plan
+from ganzoo.engine import directory
+from ganzoo.engine.build import build
+from ganzoo.engine.run import Run
+
+DATA = {"gaussian": "gaussian", "fashion": "fashion-mnist"}
+PRODUCTS = ("aten.mm", "aten.addmm", "aten.bmm", "aten.convolution", "aten.convolution_backward")
+BLOCK = 10
+
+
+def prepare(system: str, data: Path | None, precision: str, folder: Path) -> Run:
+    """ganzoo's run of a system, without callbacks and with its data loaded."""
+    recipe = plan(system, directory.Config({}, {}), {"dataset": DATA.get(system, "mnist")}, None)
+    settings = make_settings({}, {"data": data, "precision": precision}, None)
+    run = build(recipe.with_part("callback", ()), settings, folder)
+    run.feed  # noqa: B018 - loads the data
+    return run
+
+
+def timed(step: Callable[[], None]) -> float:
+    """Milliseconds of one call."""
+    start = time.perf_counter()
+    step()
+    return 1e3 * (time.perf_counter() - start)
+
+
+def compare(script: Iterator[None], run: Run, steps: int) -> tuple[list[float], list[float]]:
+    """Milliseconds of each step of both sides, in alternating blocks; the first block of each warms up."""
+    theirs, ours = [], []
+    for block in range(-1, max(steps // BLOCK, 1)):
+        for times, step in ((theirs, lambda: next(script)), (ours, run.play)):
+            taken = [timed(step) for _ in range(BLOCK)]
+            times.extend(taken if block >= 0 else [])
+    return theirs, ours
+
+
+class Products(TorchDispatchMode):
+    """Notes every matrix product and convolution, to be replayed alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = []
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if str(function).rpartition(".")[0] in PRODUCTS:
+            self.calls.append((function, args, dict(kwargs or {})))
+        return function(*args, **(kwargs or {}))
+
+    @torch.no_grad()
+    def replay(self) -> None:
+        """Do the products again and nothing else."""
+        for function, args, kwargs in self.calls:
+            function(*args, **kwargs)
+
+
+def limit(run: Run) -> float:
+    """Milliseconds of the bare matrix products and convolutions of one step."""
+    with Products() as products:
+        run.play()
+    return statistics.median(timed(products.replay) for _ in range(20))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "systems", nargs="*", default=list(SCRIPTS), metavar="SYSTEM", help=", ".join(SCRIPTS)
+    )
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
+    options = parser.parse_args()
+    print(
+        f"torch {torch.__version__}, {torch.get_num_threads()} threads, {options.precision}; medians of {options.steps} steps"
+    )
+    print(
+        f"{'system':12}{'script ms':>11}{'ganzoo ms':>11}{'ratio':>8}{'images/s':>10}{'limit ms':>10}{'of it':>7}"
+    )
+    for system in options.systems:
+        with tempfile.TemporaryDirectory() as folder:
+            run = prepare(system, options.data, options.precision, Path(folder))
+            theirs, ours = (statistics.median(t) for t in compare(SCRIPTS[system](run), run, options.steps))
+            bare = limit(run)
+        speed = 1e3 * run.recipe.batch / ours
+        print(
+            f"{system:12}{theirs:11.2f}{ours:11.2f}{theirs / ours:7.2f}x{speed:10,.0f}{bare:10.2f}{bare / ours:7.0%}",
+            flush=True,
+        )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak memory of this process, both sides together: {peak:,.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Warnings in plain words where training goes wrong and goes on."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ganzoo import storage
+from ganzoo.callbacks._common import fakes_like, keep
+from ganzoo.hooks import hookimpl
+from ganzoo.options import PositiveInt
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ganzoo.engine.run import Run
+
+FILE = "warnings.txt"
+WATCHED = ("d_loss", "d_real", "d_fake", "d_accuracy", "real_score", "fake_score")
+MEMORY_STEPS = 200  # over which numbers are averaged, so that a single batch decides nothing
+COMPARED = 64
+ALIKE = 0.05  # of the distance between two real samples
+ENORMOUS = 1e4
+
+
+class Health:
+    """Says once what looks hopeless, and what to try; warnings.txt keeps it.
+
+    That is a discriminator that is right about everything, a generator that makes one sample only, or a loss
+    that runs away; a generator that makes a few samples instead of many is not noticed. patience_steps: how
+    long it must have looked like that. every_steps: how often generated samples are compared with real ones.
+    """
+
+    def __init__(self, *, patience_steps: PositiveInt = 3000, every_steps: PositiveInt = 500) -> None:
+        self.patience_steps, self.every_steps = patience_steps, every_steps
+        self.means: dict[str, float] = {}
+        self.seen_at = 0
+        self.since: dict[str, int] = {}
+        self.warnings: dict[str, str] = {}
+        self.real_spread: float | None = None
+
+    @hookimpl
+    def record(self, run: "Run", numbers: Mapping[str, float]) -> None:
+        """Look at the players' numbers."""
+        if "d_loss" not in numbers:
+            return
+        weight = min(1.0, (run.step - self.seen_at) / MEMORY_STEPS)
+        for name in WATCHED:
+            if name in numbers:
+                before = self.means.get(name, numbers[name])
+                self.means[name] = before + weight * (numbers[name] - before)
+        self.seen_at = run.step
+        self.watch(run, "perfect", is_perfect(self.means))
+        self.watch(run, "runaway", abs(self.means["d_loss"]) > ENORMOUS)
+
+    @hookimpl
+    def step_end(self, run: "Run") -> None:
+        """Compare generated samples with real ones now and then."""
+        if run.step % self.every_steps == 0:
+            real, labels = run.real(COMPARED)
+            if self.real_spread is None:
+                self.real_spread = spread(real, labels if run.is_conditional else None)
+            made = spread(fakes_like(run, labels, len(real)), labels if run.is_conditional else None)
+            self.watch(run, "collapse", made < ALIKE * self.real_spread)
+
+    def watch(self, run: "Run", what: str, looks_bad: bool) -> None:
+        """Warn once of what has looked bad for long without a pause."""
+        if not looks_bad:
+            self.since.pop(what, None)
+            return
+        first = self.since.setdefault(what, run.step)
+        if run.step - first >= self.patience_steps and what not in self.warnings:
+            self.warnings[what] = f"step {run.step:,}: {TEXTS[what]}"
+            self.write(run)
+            run.hooks.hook.warning(run=run, message=self.warnings[what])
+
+    def write(self, run: "Run") -> None:
+        """Keep the warnings in the run directory, as a function of the state: a resumed run agrees."""
+        if self.warnings:
+            keep(run, FILE, "".join(f"{text}\n" for text in self.warnings.values()).encode())
+        else:
+            storage.remove(run.directory / FILE)
+
+    @hookimpl
+    def checkpoint_save(self) -> dict[str, Any]:
+        """What has been seen so far."""
+        return {
+            "means": dict(self.means),
+            "seen_at": self.seen_at,
+            "since": dict(self.since),
+            "warnings": dict(self.warnings),
+        }
+
+    @hookimpl
+    def checkpoint_load(self, run: "Run", state: dict[str, Any]) -> None:
+        """Go on watching; what was said is not said again."""
+        self.means, self.seen_at = dict(state["means"]), state["seen_at"]
+        self.since, self.warnings = dict(state["since"]), dict(state["warnings"])
+        self.write(run)
+
+
+def is_perfect(means: Mapping[str, float]) -> bool:
+    """Whether the discriminator tells real from generated samples without a doubt."""
+    if "d_fake" in means:
+        return means["d_accuracy"] > 0.99 and means["d_fake"] < 0.01
+    # Losses of 0 or more, like hinge and least-squares, have nothing left to learn from.
+    told_apart = means.get("real_score", 0.0) > means.get("fake_score", 0.0)
+    return told_apart and 0 <= means["d_loss"] < 1e-3
+
+
+def spread(samples: "Tensor", labels: "Tensor | None") -> float:
+    """The mean distance between two samples (N, *shape), of one label where there are labels."""
+    flat = samples.detach().flatten(1).float().cpu()
+    pairs = torch.ones(len(flat), len(flat), dtype=torch.bool).triu(1)
+    if labels is not None:
+        same = pairs & (labels.cpu()[:, None] == labels.cpu()[None])
+        pairs = same if same.any() else pairs
+    return torch.cdist(flat, flat)[pairs].mean().item() if pairs.any() else 0.0
+
+
+TEXTS: Mapping[str, str] = {
+    "perfect": (
+        "the discriminator has not been wrong for a long time, so the generator learns nothing from it. "
+        "Try a smaller d_optimizer.lr (--set d_optimizer.lr=5e-5), --penalty r1, or another --loss."
+    ),
+    "collapse": (
+        "the generator makes nearly the same sample from all noise: it has collapsed. "
+        "Try another --seed, a smaller g_optimizer.lr, --penalty r1, or a larger --batch."
+    ),
+    "runaway": (
+        "the discriminator's loss has grown beyond all measure, and the generator learns little from it. "
+        "Try a smaller d_optimizer.lr, or limit the discriminator with --penalty wgan-gp or --penalty r1."
+    ),
+}
