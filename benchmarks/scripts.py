@@ -1,8 +1,8 @@
-"""The six systems as a tutorial writes them: straight-line loops with a DataLoader, decoded picture by picture.
+"""The six systems as a tutorial writes them: straight-line loops with a DataLoader, picture by picture.
 
-Each is a generator function: every `next` is one step, the feed included. They train networks of the same layers as
-ganzoo's (torch's own, with a sigmoid at the end), with the same batch, and print nothing; where a tutorial would
-print a number, they fetch it with `.item()`.
+Each is a generator function: every `next` is one step, the feed included. They train networks of the same
+layers as ganzoo's (torch's own, with a sigmoid at the end), with the same batch, and print nothing; where a
+tutorial would print a number, they fetch it with `.item()`.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -2,9 +2,9 @@
 
     python benchmarks/steps.py [--data DIR] [--steps 60] [--precision bfloat16] [SYSTEM ...]
 
-Both sides train the same networks on the same data with the same batch and threads, in turn, a block of steps each;
-the table gives medians of a step with its share of the feed, their ratio, and the limit: the step's bare matrix
-products and convolutions, recorded from ganzoo's step and replayed alone. Run it on a quiet machine.
+Both sides train the same networks on the same data with the same batch and threads, in turn, a block of
+steps each. The table gives the median step of both, the feed included, their ratio, and the limit: the step's
+bare matrix products and convolutions, recorded from ganzoo's step and replayed alone. Run it on a quiet machine.
 """
 
 import argparse

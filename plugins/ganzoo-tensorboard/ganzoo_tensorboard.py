@@ -1,5 +1,6 @@
 """Recorded numbers and pictures of samples as TensorBoard shows them."""
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,8 +52,11 @@ class TensorBoard:
         if self.writer is not None:
             self.writer.flush()
 
-    @hookimpl(trylast=True)
-    def run_end(self) -> None:
-        """Close the event file."""
-        if self.writer is not None:
-            self.writer.close()
+    @hookimpl(wrapper=True)
+    def run_end(self) -> Generator[None, object, object]:
+        """Close the event file, after whatever the other callbacks record and draw at the end."""
+        try:
+            return (yield)
+        finally:
+            if self.writer is not None:
+                self.writer.close()

@@ -10,7 +10,6 @@ from typing import ClassVar, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from ganzoo.options import Probability
 
@@ -156,6 +155,11 @@ class Relativistic:
     def generator(self, fake: Tensor, real: Tensor) -> Tensor:
         """The discriminator's loss with the two sides exchanged."""
         return self.discriminator(fake, real)
+
+
+def softplus(x: Tensor) -> Tensor:
+    """log(1 + exp(x)) = -log sigmoid(-x), exact for any x: torch's default threshold of 20 would be off by 2e-9."""
+    return F.softplus(x, threshold=50.0)
 
 
 def _cross_entropy(scores: Tensor, label: float) -> Tensor:

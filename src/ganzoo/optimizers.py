@@ -32,7 +32,7 @@ def rmsprop(
     momentum: Probability = 0.0,
 ) -> torch.optim.Optimizer:
     """RMSprop as Keras has it: lr * g / (sqrt(mean of g^2) + eps), eps outside the root (Tieleman and Hinton, 2012)."""
-    return torch.optim.RMSprop(parameters, lr=lr, alpha=decay, eps=eps, momentum=momentum)
+    return torch.optim.RMSprop(parameters, lr=lr, alpha=decay, eps=eps, momentum=momentum, foreach=True)
 
 
 def sgd(
@@ -43,4 +43,4 @@ def sgd(
     weight_decay: NonNegativeFloat = 0.0,
 ) -> torch.optim.Optimizer:
     """Stochastic gradient descent with heavy-ball momentum (Polyak, 1964)."""
-    return torch.optim.SGD(parameters, lr=lr, momentum=momentum, weight_decay=weight_decay)
+    return torch.optim.SGD(parameters, lr=lr, momentum=momentum, weight_decay=weight_decay, foreach=True)

@@ -12,6 +12,7 @@ import click
 
 from ganzoo import registry
 from ganzoo.cli import _output
+from ganzoo.engine.signals import Terminate, terminable
 from ganzoo.errors import GanzooError, PluginError
 from ganzoo.options import suggest
 from ganzoo.sources import docstring_of
@@ -122,11 +123,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _output.make_streams_lenient()
     session = Session()
     try:
-        code: Any = group.main(
-            arguments, "ganzoo", standalone_mode=False, obj=session, color=_output.colour()
-        )
+        with terminable():
+            code: Any = group.main(
+                arguments, "ganzoo", standalone_mode=False, obj=session, color=_output.colour()
+            )
         return code or 0
     except (click.Abort, KeyboardInterrupt) as error:
+        if isinstance(error, Terminate) or isinstance(error.__cause__, Terminate):
+            return _report(error, "terminated.", 143, session)
         return _report(error, "interrupted.", 130, session)
     except click.ClickException as error:
         context = getattr(error, "ctx", None)

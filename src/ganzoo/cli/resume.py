@@ -12,6 +12,8 @@ from ganzoo.cli import _options, _output
 @click.argument("run", type=_options.FOLDER)
 @_options.length
 @_options.machine
+@click.option("--on-nonfinite", type=click.Choice(["stop", "rollback"]), help="After NaN.  [as before]")
+@click.option("--allow-other-data", is_flag=True, help="Go on even if the training data have changed.")
 @click.option("--generator", metavar="PATH", help="Where the generator is, if no package brings it.")
 @click.option("--discriminator", metavar="PATH", help="Where the discriminator is, likewise.")
 @click.option("--loss", metavar="PATH", help="Where the loss is, likewise.")

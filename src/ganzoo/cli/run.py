@@ -27,6 +27,9 @@ from ganzoo.engine import directory
 @click.option("--out", type=_options.FOLDER, help="The run directory.  [runs/RECIPE-DATASET-0001]")
 @click.option("--precision", type=click.Choice(["float32", "bfloat16", "float64"]), help="[float32]")
 @_options.machine
+@click.option(
+    "--on-nonfinite", type=click.Choice(["stop", "rollback"]), help="After NaN or infinity.  [stop]"
+)
 @click.option("--sample-every", metavar="N", help="Draw samples every N epochs, or 400steps.")
 @click.option("--dry-run", is_flag=True, help="Check that everything fits; load no data and write nothing.")
 @_options.face

@@ -1,19 +1,21 @@
 """`ganzoo sample`: draw from a trained generator."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
 from ganzoo import storage
 from ganzoo.cli import _options, _output
 from ganzoo.errors import UsageError
-from ganzoo.options import convert
+from ganzoo.options import Bounds, convert
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ganzoo.engine.generator_file import Trained
+
+MOST_LABELS = Annotated[int, Bounds(1, 1_000_000)]
 
 
 @click.command("sample")
@@ -55,7 +57,7 @@ def parse_labels(text: str) -> list[int]:
     labels: list[int] = []
     for item in text.split(","):
         times, _, label = item.strip().rpartition("x")
-        labels += [convert("--label", int, label)] * convert("--label", int, times or "1")
+        labels += [convert("--label", int, label)] * convert("--label", MOST_LABELS, times or "1")
     return labels
 
 

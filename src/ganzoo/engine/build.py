@@ -40,6 +40,9 @@ def build(
     dataset = build_dataset(resolved, settings)
     epoch_borders(recipe, dataset.spec.size)
     spec = network_spec(dataset.spec, recipe)
+    needed = 8 * recipe.batch * (spec.features + recipe.latent)
+    what = f"a batch of {recipe.batch:,} samples of {spec.shape_text} and latent {recipe.latent:,}"
+    faults.require_memory(needed, what, "Lower --batch.")
     parts = Parts(recipe, resolved, spec, settings.seed, device, settings.precision)
     with faults.blaming(resolved, "when the game is set up"):
         game = resolved["game"][0].build(parts)

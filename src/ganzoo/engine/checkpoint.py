@@ -1,7 +1,7 @@
 """Checkpoints: everything that decides the next step, in files that a crash cannot leave half written.
 
-A checkpoint is `step-N.safetensors` and, written after it, its manifest `step-N.json` with its size and checksum.
-Without a whole manifest there is no checkpoint.
+A checkpoint is `step-N.safetensors` and, written after it, its manifest `step-N.json` with size and checksum.
+Without its manifest it does not count.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ class Checkpoints:
         self.current: int | None = None
 
     def save(self, step: int, tree: Tree) -> None:
-        """Write the checkpoint of a step, then forget the oldest. Raises ResourceError and CheckpointError."""
+        """Write the checkpoint of a step, then forget the oldest. Raises ResourceError, CheckpointError."""
         content = encode(tree, FORMAT)
         size = sum(map(len, content))
         manifest = {"format": VERSION, "step": step, "bytes": size, "blake2b": digest(content)}

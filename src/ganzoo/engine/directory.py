@@ -64,7 +64,7 @@ def existing(path: Path) -> Path:
     for name in FOLDERS:
         if os.path.islink(folder / name):
             raise UsageError(
-                f"{folder / name} leads elsewhere: a run writes only in its own directory. Put a folder in its place."
+                f"{folder / name} is a link out of the run directory. Put a folder in its place."
             )
     return folder
 
@@ -107,7 +107,7 @@ def versions(packages: Mapping[str, str]) -> dict[str, str]:
 
 def read(path: Path) -> Config:
     """A run.toml, or a file of a user's own with some of its tables. Raises UsageError."""
-    path = path / "run.toml" if path.is_dir() else path
+    path = path / "run.toml" if os.path.isdir(path) else path
     try:
         table = tomllib.loads(storage.read(path).decode())
     except FileNotFoundError:

@@ -80,8 +80,9 @@ def play_step(game: Game, batch: Batch, step: int) -> Stats:
 def play_turn(turn: Turn, batch: Batch) -> Stats:
     """One move: gradients flow through all players and into the weights of the turn's own players only."""
     loss, stats = turn.loss(batch)
-    turn.optimizer.zero_grad()
-    torch.autograd.backward(loss, inputs=turn.parameters)
+    gradients = torch.autograd.grad(loss, turn.parameters, allow_unused=True)
+    for parameter, gradient in zip(turn.parameters, gradients, strict=True):
+        parameter.grad = gradient
     turn.optimizer.step()
     turn.after()
     return {f"{turn.name}/loss": loss.detach(), **{f"{turn.name}/{k}": v.detach() for k, v in stats.items()}}

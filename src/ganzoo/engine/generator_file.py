@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from ganzoo import storage
+from ganzoo.engine import faults
 from ganzoo.engine.calls import Score, call_with_labels, takes
 from ganzoo.engine.checkpoint import digest
 from ganzoo.engine.latent import Latent
@@ -45,8 +46,8 @@ class Trained:
     def sample(self, count: int, labels: Sequence[int] | Tensor | None = None, seed: int = 0) -> Tensor:
         """Samples (count, *shape), float32: pictures in [-1, 1], vectors as they are.
 
-        labels: one for each sample, or fewer, which are repeated in turn; without them a conditional generator goes
-        through all classes. Raises UsageError for labels that do not exist or a generator that knows none.
+        labels: one for each sample, or fewer, which are repeated in turn; without them a conditional generator
+        goes through all classes. Raises UsageError for labels that do not exist or a generator that knows none.
         """
         x = draw(self.network, self.latent, self.spec, count, labels, seed)
         if self.spec.value_range is None:
@@ -63,9 +64,13 @@ def draw(
     labels: Sequence[int] | Tensor | None = None,
     seed: int = 0,
 ) -> Tensor:
-    """Samples (count, *shape) of a generator in inference mode, float32 on the processor, in the range it was trained in."""
+    """Samples (count, *shape) in inference mode, float32 on the processor, in the range of the training."""
     if count < 1:
         raise UsageError(f"{count} samples were asked for; ask for at least 1.")
+    # The samples, what they are made of, and a copy while they are put together and scaled.
+    faults.require_memory(
+        4 * count * (3 * spec.features + latent.size), f"{count:,} samples", "Ask for fewer."
+    )
     chosen = _labels(network, spec, count, labels)
     like = next(network.parameters(), torch.empty(0)).detach()
     z = latent.draw(count, torch.empty(0, dtype=like.dtype), generator(derive(seed, "samples"))).to(
@@ -119,8 +124,8 @@ def save(path: Path, network: nn.Module, part: Part, spec: DataSpec, latent: Lat
 def load(path: Path | str, generator: str | None = None) -> Trained:
     """A trained generator from a run directory or a generator file.
 
-    generator: an import path, for a generator that comes from no installed package; nothing that the file itself
-    names is imported by path. Raises UsageError, CheckpointError and PluginError.
+    generator: an import path, for a generator that comes from no installed package; nothing that the file
+    itself names is imported by path. Raises UsageError, CheckpointError and PluginError.
     """
     path = Path(path).expanduser()
     if os.path.isdir(path):
@@ -152,7 +157,7 @@ def _read_config(config: dict[str, Any]) -> tuple[DataSpec, Latent, torch.dtype]
     classes = None if spec["classes"] is None else _number(spec["classes"])
     data = DataSpec(shape, None if limits is None else _limits(*limits), classes, _number(spec["size"]))
     if len(shape) not in (1, 3) or data.features > MOST_FEATURES:
-        raise ValueError(f"its samples have the shape {str(shape):.80}")
+        raise ValueError(f"its samples have the shape {shape!s:.80}")
     if latent["distribution"] not in ("normal", "uniform"):
         raise ValueError(f"there is no latent distribution {latent['distribution']!r:.40}")
     return data, Latent(_number(latent["size"]), latent["distribution"]), DTYPES[config["dtype"]]
@@ -246,5 +251,5 @@ def _kind(values: Mapping[str, Any], name: str) -> str:
         return ""
     value = values[name]
     if isinstance(value, Tensor):
-        return f"{str(tuple(value.shape)):.60} {str(value.dtype).removeprefix('torch.')}"
+        return f"{tuple(value.shape)!s:.60} {str(value.dtype).removeprefix('torch.')}"
     return type(value).__name__

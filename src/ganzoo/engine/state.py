@@ -1,7 +1,7 @@
 """The state of a run as one tree: every tensor and number that decides the next step.
 
-Random numbers come from torch's generators, which are seeded anew for every step from the seed and the step: these
-two numbers stand for all noise and for the order of the data.
+Random numbers come from torch's generators, which are seeded anew for every step from the seed and the step:
+these two numbers stand for all noise and for the order of the data.
 """
 
 import copy
