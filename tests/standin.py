@@ -1,4 +1,4 @@
-"""Small random data sets in place of real ones, with the same shape, range and classes: typed as `standin:digits`."""
+"""Small random data sets with the shape, range and classes of real ones: typed as `standin:digits`."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The layers: TensorFlow's "same" padding pixel by pixel, its adjoint, dropout, output ranges, initialisations."""
+"""The layers: TensorFlow's "same" padding pixel by pixel, its adjoint, dropout, ranges, initialisations."""
 
 import itertools
 import math
@@ -19,7 +19,7 @@ from ganzoo.layers import (
 
 
 def same_convolution(x: Tensor, weight: Tensor, bias: Tensor, stride: int) -> Tensor:
-    """TensorFlow's definition, number by number: ceil(size / stride) out, the smaller half of the padding first."""
+    """TensorFlow's definition, number by number: ceil(size / stride) out, less padding before than after."""
     (height, width), kernel = x.shape[-2:], weight.shape[-1]
 
     def border(size: int) -> tuple[int, int]:

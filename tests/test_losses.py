@@ -162,7 +162,7 @@ def test_value_and_gradient_are_finite_at_huge_scores(name, real_score, fake_sco
         assert all(gradient.isfinite().all() for gradient in gradients(value, real, fake))
 
 
-# What a score of -1e4 and +1e4 does to a player's loss: its slope at each, by theory, times the number of scores.
+# The slope of a player's loss at scores of -1e4 and of +1e4, by theory, times the number of scores.
 SLOPES = [
     ("paper", "d_real", -1, 0),
     ("paper", "d_fake", 0, 1),
@@ -204,7 +204,7 @@ def test_slope_at_huge_scores_is_the_theory_s(name, where, at_minus, at_plus, dt
         else:
             value = evaluate(loss, *((side, other) if where == "d_real" else (other, side)))[0]
         found = 4 * gradients(value, side)[0].float()
-        torch.testing.assert_close(found, torch.full((4,), float(expected)), rtol=1e-2, atol=1e-6)
+        torch.testing.assert_close(found, torch.full((4,), float(expected)), rtol=2e-2, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["paper", "bce", "smoothed"])

@@ -45,7 +45,9 @@ class Dropout(nn.Module):
             return x
         if x.device.type != "cpu":
             return F.dropout(x, self.p)
-        kept = round((1 - self.p) * 65536)
+        kept = max(round((1 - self.p) * 65536), 1)
+        if kept == 65536:
+            return x
         draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
         mask = draws.view(torch.int16)[: x.numel()].view(x.shape) < kept - 32768
         return x * mask.to(x.dtype).mul_(65536 / kept)
@@ -95,7 +97,8 @@ def xavier_normal(network: nn.Module, bias: tuple[float, float]) -> None:
     for layer in network.modules():
         if isinstance(layer, nn.Linear):
             nn.init.xavier_normal_(layer.weight)
-            nn.init.uniform_(layer.bias, *bias)
+            if layer.bias is not None:
+                nn.init.uniform_(layer.bias, *bias)
 
 
 def glorot_uniform(network: nn.Module) -> None:

@@ -55,7 +55,7 @@ def dragan(
 
     spread: noise is uniform in [0, spread] standard deviations of the batch, as the authors' code has it.
     """
-    noise = spread * real.std() * torch.rand_like(real)
+    noise = spread * real.std(correction=0) * torch.rand_like(real)
     return weight * (_norm(discriminator, real + noise, labels) - 1).square().mean()
 
 

@@ -149,7 +149,7 @@ def test_after_a_divergence_the_curves_are_drawn_and_after_a_full_disk_nothing_i
         assert (made.directory / "plots/losses.png").exists() == expected
 
 
-def test_a_long_running_median_follows_a_line() -> None:
+def test_a_running_mean_follows_a_line() -> None:
     values = np.linspace(0, 1, 200)
     assert curves.smoothed(values)[10:-10] == pytest.approx(values[10:-10])
     assert len(curves.smoothed(values)) == 200

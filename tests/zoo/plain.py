@@ -93,7 +93,7 @@ class KerasRMSprop:
 def assert_same_course(
     run: Run, course: Iterable[dict[str, Tensor]], generator: nn.Module, discriminator: nn.Module
 ) -> None:
-    """Play the run beside the plain loop: the same numbers, the same weights after the first and last step."""
+    """Play the run beside the plain loop: the same numbers, and weights after the first and last step."""
     for number, numbers in enumerate(course):
         run.play()
         record = run.metrics.read()[-1]

@@ -90,7 +90,7 @@ def panels_of(records: Sequence[dict[str, float]], *, few_steps: bool) -> dict[s
 
 
 def paint_panel(axes: "Axes", label: str, names: Sequence[str], records: Sequence[dict[str, float]]) -> None:
-    """One line for each number; where records are many, their running median over what is behind it."""
+    """One line for each number; where records are many, their mean or median over all of them."""
     others = iter(figures.OTHERS * len(names))
     for name in names:
         text, colour = NAMES.get(name) or (name.rpartition("_")[0].replace("_", " "), next(others))
@@ -100,7 +100,7 @@ def paint_panel(axes: "Axes", label: str, names: Sequence[str], records: Sequenc
             images, low, values, high = summarised(images, values)
             axes.fill_between(images, low, high, color=colour, alpha=0.18, linewidth=0)
         elif len(values) > MANY:
-            axes.plot(images, values, color=colour, linewidth=0.8, alpha=0.35)
+            axes.plot(images, values, color=colour, linewidth=0.8, alpha=0.28)
             values = smoothed(values)
         marker = "o" if len(values) == 1 else ""
         axes.plot(images, values, marker=marker, color=colour, linewidth=1.6, label=text)
@@ -111,11 +111,11 @@ def paint_panel(axes: "Axes", label: str, names: Sequence[str], records: Sequenc
 
 
 def smoothed(values: "Numbers") -> "Numbers":
-    """The running median over a thirtieth of all values."""
-    half = len(values) // 60
+    """The running mean over a twentieth of all values."""
+    half = len(values) // 40
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, half, "reflect"), 2 * half + 1)
-    medians: Numbers = np.median(windows, axis=1)
-    return medians
+    means: Numbers = windows.mean(axis=1)
+    return means
 
 
 def summarised(images: "Numbers", values: "Numbers") -> "tuple[Numbers, Numbers, Numbers, Numbers]":

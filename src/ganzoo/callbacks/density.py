@@ -91,8 +91,8 @@ def draw_densities(run: "Run", real: Numbers, fake: Numbers, numbers: Mapping[st
     """Draw both densities, with a table of the moments beneath."""
     span, both = real.max() - real.min() or 1.0, np.concatenate((real, fake))
     # A generator that is far off is shown too, but not so that the real density becomes a needle.
-    low = max(both.min(), real.min() - 2 * span) - 0.1 * span
-    high = min(both.max(), real.max() + 2 * span) + 0.1 * span
+    low = max(both.min(), real.min() - 2 * span) - 0.15 * span
+    high = min(both.max(), real.max() + 2 * span) + 0.15 * span
     at = np.linspace(low, high, 512)
 
     def paint(axes: Sequence["Axes"]) -> None:

@@ -46,7 +46,7 @@ class Probabilities:
         real, labels = run.real(self.count(run), "test")
         sides = {"real": real, "fake": fakes_like(run, labels, len(real))}
         scores = {name: run.score(side, labels).double() for name, side in sides.items()}
-        if gives_probabilities(run):
+        if run.game.probability:
             run.record({f"p_{name}": score.sigmoid().mean().item() for name, score in scores.items()})
         else:
             run.record({f"score_{name}": score.mean().item() for name, score in scores.items()})
@@ -57,7 +57,7 @@ class Probabilities:
 
     def draw(self, run: "Run") -> None:
         """Draw both traces over the epochs, from the records."""
-        prefix = "p" if gives_probabilities(run) else "score"
+        prefix = "p" if run.game.probability else "score"
         records = [record for record in run.metrics.read() if f"{prefix}_real" in record]
         if not records:
             return
@@ -82,8 +82,3 @@ class Probabilities:
 
         text = f"{title(run)}: how real each side looks to the discriminator"
         keep(run, "plots/probabilities.png", figures.draw(text, paint))
-
-
-def gives_probabilities(run: "Run") -> bool:
-    """Whether sigmoid(score) is the probability of being real: so says the loss; not every game has one."""
-    return bool(getattr(getattr(run.game, "loss", None), "probability", False))

@@ -13,7 +13,7 @@ from ganzoo.options import Bounds, convert
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ganzoo.engine.generator_file import Trained
+    from ganzoo.engine.sampling import Trained
 
 MOST_LABELS = Annotated[int, Bounds(1, 1_000_000)]
 

@@ -51,6 +51,7 @@ class Game(Protocol):
 
     players: every network, by name; all of them are saved. modules: what else has state to save (a loss that
     keeps a running number, say). generator: the player that makes samples; its average is kept if the recipe asks.
+    probability: whether sigmoid(score) is the discriminator's probability that a sample is real.
     """
 
     players: Mapping[str, nn.Module]
@@ -58,6 +59,7 @@ class Game(Protocol):
     turns: Sequence[Turn]
     generator: nn.Module
     latent: Latent
+    probability: bool
 
     def score(self, samples: Tensor, labels: Tensor | None) -> Tensor:
         """The discriminator's scores (N,) of samples."""
@@ -110,7 +112,7 @@ class StandardGame:
         self.generate, self.score = parts.caller(self.generator), parts.caller(self.discriminator)
         self.score_both = parts.joint_caller(self.discriminator)
         self.loss, self.latent = parts.loss(), parts.latent
-        self.penalties = parts.penalties(self.discriminator)
+        self.penalties, self.probability = parts.penalties(self.discriminator), self.loss.probability
         self.modules = {"loss": self.loss} if isinstance(self.loss, nn.Module) else {}
         self.eval_in_d_turn = d_turn_generator == "eval"
         # The same noise through a generator that draws and mixes nothing gives the same fakes: make them once.
@@ -166,7 +168,7 @@ class StandardGame:
         if "g/loss" in stats:
             means["g_loss"] = stats["g/loss"].mean()
         real, fake = stats["d/real_scores"], stats["d/fake_scores"]
-        if not self.loss.probability:
+        if not self.probability:
             return means | {"real_score": real.mean(), "fake_score": fake.mean()}
         means |= {"d_real": real.sigmoid().mean(), "d_fake": fake.sigmoid().mean()}
         means["d_accuracy"] = torch.cat((real > 0, fake <= 0)).float().mean()

@@ -2,8 +2,8 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,99 +12,19 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from ganzoo import storage
-from ganzoo.engine import faults
-from ganzoo.engine.calls import Score, call_with_labels, takes
 from ganzoo.engine.checkpoint import digest
 from ganzoo.engine.latent import Latent
+from ganzoo.engine.match import match
 from ganzoo.engine.parts import DTYPES, look_up
-from ganzoo.engine.seeds import derive, generator
+from ganzoo.engine.sampling import Trained
 from ganzoo.engine.tensor_file import UNREADABLE, decode, encode
 from ganzoo.errors import CheckpointError, MisfitError, PluginError, UsageError
 from ganzoo.recipe import Part
 from ganzoo.spec import DataSpec
 
 FORMAT = "ganzoo-generator"
-CHUNK = 1000
 MOST_FEATURES = 2**28
 UNSEALED = b"0" * 32  # stands for the checksum while the checksum is taken
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A trained generator, ready to sample from."""
-
-    network: nn.Module
-    spec: DataSpec
-    latent: Latent
-    part: Part
-
-    @property
-    def is_conditional(self) -> bool:
-        """Whether samples can be asked for by label."""
-        return takes(self.network.forward, "labels")
-
-    def sample(self, count: int, labels: Sequence[int] | Tensor | None = None, seed: int = 0) -> Tensor:
-        """Samples (count, *shape), float32: pictures in [-1, 1], vectors as they are.
-
-        labels: one for each sample, or fewer, which are repeated in turn; without them a conditional generator
-        goes through all classes. Raises UsageError for labels that do not exist or a generator that knows none.
-        """
-        x = draw(self.network, self.latent, self.spec, count, labels, seed)
-        if self.spec.value_range is None:
-            return x
-        low, high = self.spec.value_range
-        return ((x - low) * (2 / (high - low)) - 1).clamp_(-1, 1)
-
-
-def draw(
-    network: nn.Module,
-    latent: Latent,
-    spec: DataSpec,
-    count: int,
-    labels: Sequence[int] | Tensor | None = None,
-    seed: int = 0,
-) -> Tensor:
-    """Samples (count, *shape) in inference mode, float32 on the processor, in the range of the training."""
-    if count < 1:
-        raise UsageError(f"{count} samples were asked for; ask for at least 1.")
-    # The samples, what they are made of, and a copy while they are put together and scaled.
-    faults.require_memory(
-        4 * count * (3 * spec.features + latent.size), f"{count:,} samples", "Ask for fewer."
-    )
-    chosen = _labels(network, spec, count, labels)
-    like = next(network.parameters(), torch.empty(0)).detach()
-    z = latent.draw(count, torch.empty(0, dtype=like.dtype), generator(derive(seed, "samples"))).to(
-        like.device
-    )
-    call, was_training = call_with_labels(network), network.training
-    network.eval()
-    try:
-        with torch.no_grad():
-            made = [_chunk(call, z, chosen, start) for start in range(0, count, CHUNK)]
-    finally:
-        network.train(was_training)
-    return torch.cat(made).float().cpu()
-
-
-def _chunk(call: Score, z: Tensor, labels: Tensor | None, start: int) -> Tensor:
-    rows = slice(start, start + CHUNK)
-    return call(z[rows], None if labels is None else labels[rows].to(z.device))
-
-
-def _labels(
-    network: nn.Module, spec: DataSpec, count: int, labels: Sequence[int] | Tensor | None
-) -> Tensor | None:
-    if not takes(network.forward, "labels"):
-        if labels is not None:
-            raise UsageError(
-                "labels were asked for, but this generator was trained without any. Leave them out."
-            )
-        return None
-    classes = spec.classes or 0
-    wanted = torch.arange(classes) if labels is None else torch.as_tensor(labels, dtype=torch.int64).flatten()
-    if wanted.numel() == 0 or wanted.min() < 0 or wanted.max() >= classes:
-        raise UsageError(f"labels are {wanted.tolist()}; they must be whole numbers from 0 to {classes - 1}.")
-    return wanted.repeat(-(-count // len(wanted)))[:count]
 
 
 def save(path: Path, network: nn.Module, part: Part, spec: DataSpec, latent: Latent) -> None:
@@ -224,32 +144,3 @@ def _no_larger_than(weights: dict[str, Tensor], path: Path) -> Iterator[None]:
         yield
     finally:
         hook.remove()
-
-
-def match(given: Mapping[str, Any], expected: Mapping[str, Any], what: str) -> None:
-    """Raise CheckpointError, naming the first five, where names, shapes or types of values differ."""
-    wrong = sorted(
-        name for name in given.keys() | expected.keys() if _kind(given, name) != _kind(expected, name)
-    )
-    if wrong:
-        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-        found = "; ".join(_difference(given, expected, name) for name in wrong[:5])
-        raise CheckpointError(f"{what} does not fit the network: {found}{more}.")
-
-
-def _difference(given: Mapping[str, Any], expected: Mapping[str, Any], name: str) -> str:
-    if name not in given:
-        return f"missing {name}"
-    if name not in expected:
-        return f"unexpected {name:.100}"
-    return f"{name} is {_kind(given, name)}, {_kind(expected, name)} is needed"
-
-
-def _kind(values: Mapping[str, Any], name: str) -> str:
-    """The shape and type of a value, e.g. `(128, 64) float32`; empty where there is none of this name."""
-    if name not in values:
-        return ""
-    value = values[name]
-    if isinstance(value, Tensor):
-        return f"{tuple(value.shape)!s:.60} {str(value.dtype).removeprefix('torch.')}"
-    return type(value).__name__

@@ -5,7 +5,7 @@ import signal
 import time
 
 from ganzoo import storage
-from ganzoo.engine import faults
+from ganzoo.engine import divergence, faults
 from ganzoo.engine.run import Run
 from ganzoo.engine.signals import StopRequest, listening
 from ganzoo.errors import DivergedError, Interrupted, Terminated
@@ -14,8 +14,8 @@ from ganzoo.errors import DivergedError, Interrupted, Terminated
 def train(run: Run) -> None:
     """Train from the run's position to its end; the caller holds the lock on its directory.
 
-    Raises Interrupted and Terminated when asked to stop, with the position saved; DivergedError, ResourceError
-    and PluginError.
+    Raises Interrupted and Terminated when asked to stop, with the position saved; DivergedError,
+    ResourceError and PluginError.
     """
     error: BaseException | None = None
     storage.remove(run.directory / faults.TRACEBACK)
@@ -58,8 +58,9 @@ def play_all(run: Run, request: StopRequest) -> None:
                 run.save()
                 saved_at = time.monotonic()
         except DivergedError as error:
-            run.roll_back(error)
-    run.record_window()  # after the checkpoint: a run that goes on from it records whole windows, as if never ended
+            divergence.roll_back(run, error)
+    # After the checkpoint: a run that goes on from it records whole windows, as if it had never ended.
+    run.record_window()
 
 
 def save_is_due(run: Run, saved_at: float) -> bool:

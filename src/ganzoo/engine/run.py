@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ganzoo import storage
 from ganzoo.datasets.base import Dataset, Samples, Split
-from ganzoo.engine import generator_file, promises, state
+from ganzoo.engine import divergence, generator_file, promises, sampling, state
 from ganzoo.engine.calls import takes
 from ganzoo.engine.checkpoint import Checkpoints
 from ganzoo.engine.ema import Average
@@ -23,14 +23,13 @@ from ganzoo.engine.game import Batch, Game, play_step
 from ganzoo.engine.parts import Parts
 from ganzoo.engine.record import Metrics, Window
 from ganzoo.engine.seeds import derive, reseed
-from ganzoo.errors import CheckpointError, DataError, DivergedError
+from ganzoo.errors import CheckpointError, DataError
 from ganzoo.recipe import Recipe
 from ganzoo.settings import Settings
 from ganzoo.spec import DataSpec
 
 _log = logging.getLogger("ganzoo")
 SCORED_AT_ONCE = 1000
-MOST_ROLLBACKS = 5
 
 
 @dataclass
@@ -155,7 +154,7 @@ class Run:
         numbers = self.window.summary(self.game)
         for name, value in numbers.items():
             if not math.isfinite(value):
-                raise self.divergence(f"{name} is {value}")
+                raise divergence.error(self, f"{name} is {value}")
         self.window.clear()
         self.record(numbers)
 
@@ -194,7 +193,7 @@ class Run:
     def generate(self, count: int, labels: Sequence[int] | Tensor | None = None, seed: int = 0) -> Tensor:
         """Samples (count, *shape), float32, in the range that networks see, from the averaged generator if there is one."""
         network = self.average.network if self.average else self.game.generator
-        return generator_file.draw(
+        return sampling.draw(
             network, self.game.latent, self.spec, count, labels, derive(self.settings.seed, seed)
         )
 
@@ -216,8 +215,7 @@ class Run:
 
     def save(self) -> None:
         """Write the generator and a checkpoint. Raises DivergedError rather than save what is not finite."""
-        if self.window.first_not_finite() or state.first_not_finite(self):
-            raise self.divergence("the weights are no longer finite")
+        divergence.check(self)
         # The checkpoint is last: whatever it counts on is on the disk before it.
         self.save_generator()
         storage.sync(self.metrics.path)
@@ -258,18 +256,6 @@ class Run:
                 others = [c for c in self.callbacks.values() if c is not self.callbacks[name]]
                 self.hooks.subset_hook_caller("checkpoint_load", others)(run=self, state=saved)
 
-    def roll_back(self, error: DivergedError) -> None:
-        """Go on from the last good checkpoint with other noise. Raises the error where that is not asked for."""
-        if self.settings.on_nonfinite != "rollback" or self.rollbacks >= MOST_ROLLBACKS:
-            raise error
-        rollbacks = self.rollbacks + 1
-        self.restore(self.checkpoints.load())
-        self.rollbacks = rollbacks
-        reason = str(error).partition("\n")[0]
-        self.warn(
-            f"{reason} Going on from step {self.step} with other noise ({rollbacks} of {MOST_ROLLBACKS})."
-        )
-
     def warn(self, message: str) -> None:
         """Say that something looks wrong while training goes on: to the callbacks, or else in the log."""
         if self.hooks.hook.warning.get_hookimpls():
@@ -293,18 +279,3 @@ class Run:
         stored = self.samples("train")
         assert stored is not None  # the feed has refused a data set without training samples
         return state.fingerprint(stored)
-
-    def divergence(self, what: str) -> DivergedError:
-        """The error that says what is not finite, since when, and what is left."""
-        term, weight = self.window.first_not_finite(), state.first_not_finite(self)
-        step, what = (term[0], f"{term[1]} is {term[2]}") if term else (self.step, what)
-        tensor = f"; first bad tensor: {weight}" if weight else ""
-        advice = "Try a lower learning rate, another loss, or --on-nonfinite rollback."
-        return DivergedError(
-            f"training diverged at step {step}: {what}{tensor}.\n{self.last_good()}\n{advice}"
-        )
-
-    def last_good(self) -> str:
-        """Which checkpoint is left."""
-        saved = self.checkpoints.steps()
-        return f"The last good checkpoint is of step {saved[-1]}." if saved else "There is no checkpoint yet."

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ganzoo.datasets.base import Samples
 from ganzoo.engine.game import Turn
-from ganzoo.engine.generator_file import match
+from ganzoo.engine.match import match
 from ganzoo.engine.tensor_file import UNREADABLE
 from ganzoo.errors import CheckpointError, PluginError
 
@@ -43,13 +43,10 @@ def restore(run: "Run", tree: Mapping[str, Any]) -> None:
     """Put a gathered state back; everything is checked before anything is changed. Raises CheckpointError."""
     try:
         optimizers = {turn.name: tree["optimizers"][turn.name] for turn in run.game.turns}
-        first = {turn.name: _first_state(run, turn) for turn in run.game.turns}
-        for turn, states in first.items():
-            for name in states:  # a player that has not moved yet has no state
-                states[name] = {} if optimizers[turn].get(name) == {} else states[name]
+        needed = {turn.name: _needed(run, turn, optimizers[turn.name]) for turn in run.game.turns}
         match(
             _flat({**tree["networks"], "optimizer": tree["optimizers"]}),
-            _flat({**networks(run), "optimizer": first}),
+            _flat({**networks(run), "optimizer": needed}),
             "the checkpoint",
         )
         window = {name: value.to(run.device) for name, value in tree["window"].items()}
@@ -59,7 +56,7 @@ def restore(run: "Run", tree: Mapping[str, Any]) -> None:
     for name, network in _modules(run):
         network.load_state_dict(tree["networks"][name])
     for turn in run.game.turns:
-        _put_optimizer(run, turn, optimizers[turn.name], first[turn.name])
+        _put_optimizer(run, turn, optimizers[turn.name], needed[turn.name])
     run.window.load_state_dict(window)
     run.step, run.rollbacks = step, rollbacks
 
@@ -92,15 +89,18 @@ def _optimizer(run: "Run", turn: Turn) -> dict[str, Table]:
     return {name: dict(turn.optimizer.state.get(p, {})) for name, p in _parameters(run, turn).items()}
 
 
-def _first_state(run: "Run", turn: Turn) -> dict[str, Table]:
-    """What the optimizer would keep after one step, to compare what was saved with."""
+def _needed(run: "Run", turn: Turn, saved: Mapping[str, Table]) -> dict[str, Table]:
+    """What the optimizer keeps after one step; nothing for weights that had not moved when they were saved."""
     twins: dict[int, Any] = {}
     trial = copy.deepcopy(turn.optimizer, twins)
     for group in trial.param_groups:
         for parameter in group["params"]:
             parameter.grad = torch.zeros_like(parameter)
     trial.step()
-    return {name: dict(trial.state.get(twins[id(p)], {})) for name, p in _parameters(run, turn).items()}
+    named = _parameters(run, turn).items()
+    return {
+        name: {} if saved.get(name) == {} else dict(trial.state.get(twins[id(p)], {})) for name, p in named
+    }
 
 
 def _put_optimizer(run: "Run", turn: Turn, saved: Mapping[str, Table], like: Mapping[str, Table]) -> None:
