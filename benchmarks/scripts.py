@@ -6,6 +6,7 @@ tutorial would print a number, they fetch it with `.item()`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from types import MappingProxyType
 
 import torch
@@ -47,7 +48,7 @@ def vanilla(run: Run) -> Iterator[None]:
 
     def mlp(sizes: tuple[int, ...], activation: nn.Module, last: nn.Module) -> nn.Sequential:
         layers: list[nn.Module] = []
-        for before, after in zip(sizes[:-2], sizes[1:-1], strict=True):
+        for before, after in pairwise(sizes[:-1]):
             layers += [nn.Linear(before, after), activation, nn.Dropout(0.1)]
         return nn.Sequential(*layers, nn.Linear(*sizes[-2:]), last)
 

@@ -4,7 +4,7 @@
 
 Both sides train the same networks on the same data with the same batch and threads, in turn, a block of
 steps each. The table gives the median step of both, the feed included, their ratio, and the limit: the step's
-bare matrix products and convolutions, recorded from ganzoo's step and replayed alone. Run it on a quiet machine.
+bare matrix products and convolutions, recorded from ganzoo's step and replayed alone. Keep the machine quiet.
 """
 
 import argparse
@@ -97,10 +97,12 @@ def main() -> None:
     parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
     options = parser.parse_args()
     print(
-        f"torch {torch.__version__}, {torch.get_num_threads()} threads, {options.precision}; medians of {options.steps} steps"
+        f"torch {torch.__version__}, {torch.get_num_threads()} threads, {options.precision}; "
+        f"medians of {options.steps} steps"
     )
     print(
-        f"{'system':12}{'script ms':>11}{'ganzoo ms':>11}{'ratio':>8}{'images/s':>10}{'limit ms':>10}{'of it':>7}"
+        f"{'system':12}{'script ms':>11}{'ganzoo ms':>11}{'ratio':>8}{'images/s':>10}"
+        f"{'limit ms':>10}{'of it':>7}"
     )
     for system in options.systems:
         with tempfile.TemporaryDirectory() as folder:
@@ -109,7 +111,8 @@ def main() -> None:
             bare = limit(run)
         speed = 1e3 * run.recipe.batch / ours
         print(
-            f"{system:12}{theirs:11.2f}{ours:11.2f}{theirs / ours:7.2f}x{speed:10,.0f}{bare:10.2f}{bare / ours:7.0%}",
+            f"{system:12}{theirs:11.2f}{ours:11.2f}{theirs / ours:7.2f}x{speed:10,.0f}"
+            f"{bare:10.2f}{bare / ours:7.0%}",
             flush=True,
         )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

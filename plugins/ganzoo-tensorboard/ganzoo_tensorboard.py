@@ -27,9 +27,19 @@ class TensorBoard:
 
     @hookimpl(tryfirst=True)
     def run_start(self, run: "Run") -> None:
-        """Begin an event file; TensorBoard drops earlier events from `purge_step` on."""
-        beyond = run.images + 1 if run.step else None
-        self.writer = SummaryWriter(str(run.directory / "tensorboard"), purge_step=beyond)
+        """Begin an event file."""
+        if self.writer is None:
+            self.begin(run)
+
+    def begin(self, run: "Run", purge_step: int | None = None) -> None:
+        """Begin an event file; TensorBoard drops the events of older ones from `purge_step` on."""
+        self.close()
+        self.writer = SummaryWriter(str(run.directory / "tensorboard"), purge_step=purge_step)
+
+    def close(self) -> None:
+        """Close the event file, if there is one."""
+        if self.writer is not None:
+            self.writer.close()
 
     @hookimpl
     def record(self, run: "Run", numbers: dict[str, float]) -> None:
@@ -47,10 +57,16 @@ class TensorBoard:
             self.writer.add_image("samples", pixels, run.images, dataformats="HWC")
 
     @hookimpl
-    def checkpoint_save(self) -> None:
-        """Put on the disk what belongs to the steps before the checkpoint."""
+    def checkpoint_save(self, run: "Run") -> dict[str, int]:
+        """Put on the disk what was written so far, and remember how far that is."""
         if self.writer is not None:
             self.writer.flush()
+        return {"images": run.images}
+
+    @hookimpl
+    def checkpoint_load(self, run: "Run", state: dict[str, int]) -> None:
+        """Withdraw what was written beyond the checkpoint."""
+        self.begin(run, state["images"] + 1)
 
     @hookimpl(wrapper=True)
     def run_end(self) -> Generator[None, object, object]:
@@ -58,5 +74,4 @@ class TensorBoard:
         try:
             return (yield)
         finally:
-            if self.writer is not None:
-                self.writer.close()
+            self.close()

@@ -52,7 +52,7 @@ class Hooks:
 
 
 def manager(callbacks: list[object]) -> pluggy.PluginManager:
-    """A manager of its own for one run. Raises pluggy's PluginValidationError where a hook's name is misspelt."""
+    """A manager of its own for one run. Raises PluginValidationError where the name of a hook is misspelt."""
     made = pluggy.PluginManager("ganzoo")
     made.add_hookspecs(Hooks)
     for callback in callbacks:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 def output_activation(value_range: tuple[float, float] | None) -> nn.Module:
-    """The activation whose values fill a range: tanh for (-1, 1), sigmoid for (0, 1), none for unbounded values."""
+    """The activation that fills a range: tanh for (-1, 1), sigmoid for (0, 1), none for unbounded values."""
     if value_range is None:
         return nn.Identity()
     if value_range == (-1.0, 1.0):
@@ -30,8 +30,8 @@ class ScaledSigmoid(nn.Module):
 class Dropout(nn.Module):
     """Dropout (Hinton et al., 2012, arXiv:1207.0580) whose masks cost a third of torch's on a processor.
 
-    One 64-bit draw decides four elements, so the share dropped is p rounded to 1/65536; what is kept is divided
-    by the true share kept, which leaves the expectation exact.
+    One 64-bit draw decides four elements, so the share dropped is p rounded to 1/65536; what is kept is
+    divided by the true share kept, which leaves the expectation exact.
     """
 
     def __init__(self, p: float) -> None:
@@ -57,7 +57,7 @@ class Dropout(nn.Module):
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution with TensorFlow's "same" padding: ceil(size / stride) out, the odd pixel padded at the end."""
+    """A convolution with TensorFlow's "same" padding: ceil(size / stride) out, more of it at the end."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int) -> None:
         super().__init__(in_channels, out_channels, kernel, stride)
@@ -75,7 +75,7 @@ class SameConv2d(nn.Conv2d):
 
 
 class SameConvTranspose2d(nn.ConvTranspose2d):
-    """A transposed convolution with TensorFlow's "same" padding: size * stride out, cropped as `SameConv2d` pads."""
+    """A transposed convolution with TensorFlow's "same" padding: size * stride out, cropped as it pads."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int) -> None:
         total = max(kernel - stride, 0)

@@ -1,8 +1,8 @@
 """The classic losses, on raw scores.
 
-Every loss is told the discriminator's scores and returns what a player minimises. `discriminator(real, fake)` is D's
-loss; `generator(fake)` is G's, or `generator(fake, real)` where G's loss also looks at the scores of real samples.
-Scores are (N,) or (N, patches), any size; `probability` says whether sigmoid(score) is the probability of "real".
+Every loss is told the discriminator's scores and returns what a player minimises: `discriminator(real, fake)` and
+`generator(fake)`, or `generator(fake, real)` where it also looks at the scores of real samples.
+Scores are (N,) or (N, patches); `probability` says whether sigmoid(score) is the probability of "real".
 """
 
 from typing import ClassVar, Literal
@@ -15,7 +15,7 @@ from ganzoo.options import Probability
 
 
 class Paper:
-    """The log form of the first GAN, from scores so that it never overflows (Goodfellow et al., 2014, arXiv:1406.2661).
+    """The log form of the first GAN, safe from overflow (Goodfellow et al., 2014, arXiv:1406.2661).
 
     form: G minimises -log D(G(z)) (non-saturating, section 3) or log(1 - D(G(z))) (saturating, equation 1).
     average: D's loss is the mean of its two terms instead of their sum.
@@ -39,7 +39,7 @@ class Paper:
 
 
 class BCE:
-    """Binary cross entropy with labels 1 and 0; the same numbers as `paper` (Goodfellow et al., 2014, arXiv:1406.2661).
+    """Binary cross entropy, the same numbers as `paper` (Goodfellow et al., 2014, arXiv:1406.2661).
 
     average: D's loss is the mean of its two terms instead of their sum.
     """
@@ -88,7 +88,7 @@ class SmoothedBCE:
 
 
 class Hinge:
-    """The hinge loss (Lim and Ye, 2017, arXiv:1705.02894; Miyato et al., 2018, arXiv:1802.05957, equations 16 and 17)."""
+    """The hinge loss (Lim and Ye, 2017, arXiv:1705.02894; Miyato et al., 2018, arXiv:1802.05957)."""
 
     probability: ClassVar[bool] = False
 
@@ -102,7 +102,10 @@ class Hinge:
 
 
 class LeastSquares:
-    """Least squares with labels a (fake), b (real) and c (what G wants) (Mao et al., 2016, arXiv:1611.04076, eq. 2)."""
+    """Least squares with labels a, b and c (Mao et al., 2016, arXiv:1611.04076, equation 2).
+
+    fake_label (a), real_label (b): what D aims at; generator_label (c): what G wants D to say.
+    """
 
     probability: ClassVar[bool] = False
 
@@ -121,7 +124,7 @@ class LeastSquares:
 
 
 class Wasserstein:
-    """The critic's difference of means (Arjovsky et al., 2017, arXiv:1701.07875); pair it with a penalty, e.g. wgan-gp."""
+    """The critic's difference of means; it needs a penalty (Arjovsky et al., 2017, arXiv:1701.07875)."""
 
     probability: ClassVar[bool] = False
 
@@ -137,8 +140,8 @@ class Wasserstein:
 class Relativistic:
     """Is real more real than fake? (Jolicoeur-Martineau, 2018, arXiv:1807.00734).
 
-    form: pairs compares each real score with one fake score (RpGAN, equation 7); average compares each score with the
-    mean of the other side (RaGAN, equation 11).
+    form: pairs compares each real score with one fake score (RpGAN, equation 7); average compares each score
+    with the mean of the other side (RaGAN, equation 11).
     """
 
     probability: ClassVar[bool] = False
@@ -158,7 +161,7 @@ class Relativistic:
 
 
 def softplus(x: Tensor) -> Tensor:
-    """log(1 + exp(x)) = -log sigmoid(-x), exact for any x: torch's default threshold of 20 would be off by 2e-9."""
+    """log(1 + exp(x)) = -log sigmoid(-x), exact: torch's default threshold of 20 would be off by 2e-9."""
     return F.softplus(x, threshold=50.0)
 
 

@@ -19,7 +19,10 @@ def adam(
     eps: PositiveFloat = 1e-8,
     weight_decay: NonNegativeFloat = 0.0,
 ) -> torch.optim.Optimizer:
-    """Adam (Kingma and Ba, 2014, arXiv:1412.6980); weight decay is decoupled (Loshchilov and Hutter, 2017, arXiv:1711.05101)."""
+    """Adam (Kingma and Ba, 2014, arXiv:1412.6980).
+
+    weight_decay: decoupled from the gradient (Loshchilov and Hutter, 2017, arXiv:1711.05101).
+    """
     return torch.optim.AdamW(parameters, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=True)
 
 
@@ -31,7 +34,7 @@ def rmsprop(
     eps: PositiveFloat = 1e-7,
     momentum: Probability = 0.0,
 ) -> torch.optim.Optimizer:
-    """RMSprop as Keras has it: lr * g / (sqrt(mean of g^2) + eps), eps outside the root (Tieleman and Hinton, 2012)."""
+    """RMSprop as Keras has it, eps outside the root: lr * g / (sqrt(v) + eps) (Tieleman and Hinton, 2012)."""
     return torch.optim.RMSprop(parameters, lr=lr, alpha=decay, eps=eps, momentum=momentum, foreach=True)
 
 

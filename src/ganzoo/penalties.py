@@ -1,7 +1,7 @@
 """Gradient penalties of the field; each is added to the discriminator's loss.
 
-A penalty is `(discriminator, real, fake, labels, **options) -> scalar`, with real and fake (N, *shape), labels (N,) or
-None and `discriminator(samples, labels)` returning scores (N,) or (N, patches). `real` and `fake` carry no gradient.
+A penalty is `(discriminator, real, fake, labels, **options) -> scalar`: real and fake (N, *shape) carry no
+gradient, labels are (N,) or None, and `discriminator(samples, labels)` gives scores (N,) or (N, patches).
 """
 
 from collections.abc import Callable
@@ -17,14 +17,14 @@ Score = Callable[[Tensor, Tensor | None], Tensor]
 def r1(
     discriminator: Score, real: Tensor, fake: Tensor, labels: Tensor | None, *, gamma: NonNegativeFloat = 10.0
 ) -> Tensor:
-    """Zero-centred gradient penalty on real samples (Mescheder et al., 2018, arXiv:1801.04406, equation 9)."""
+    """Zero-centred gradient penalty on real samples (Mescheder et al., 2018, arXiv:1801.04406, eq. 9)."""
     return gamma / 2 * _squared_norm(discriminator, real, labels).mean()
 
 
 def r2(
     discriminator: Score, real: Tensor, fake: Tensor, labels: Tensor | None, *, gamma: NonNegativeFloat = 10.0
 ) -> Tensor:
-    """Zero-centred gradient penalty on generated samples (Mescheder et al., 2018, arXiv:1801.04406, equation 10)."""
+    """Zero-centred gradient penalty on fakes (Mescheder et al., 2018, arXiv:1801.04406, eq. 10)."""
     return gamma / 2 * _squared_norm(discriminator, fake, labels).mean()
 
 
@@ -36,7 +36,7 @@ def wgan_gp(
     *,
     weight: NonNegativeFloat = 10.0,
 ) -> Tensor:
-    """Gradients of length one between real and fake (Gulrajani et al., 2017, arXiv:1704.00028, equation 3)."""
+    """Gradients of length one between real and fake (Gulrajani et al., 2017, arXiv:1704.00028, eq. 3)."""
     share = torch.rand_like(real[(slice(None),) + (slice(1),) * (real.dim() - 1)])  # one number a sample
     between = real + share * (fake - real)
     return weight * (_norm(discriminator, between, labels) - 1).square().mean()

@@ -48,7 +48,7 @@ class Interval:
 class Settings:
     """What a run needs to know beside its recipe.
 
-    seed: decides the weights together with the recipe and the precision. threads: of the processor; None for all.
+    seed: decides the weights together with recipe and precision. threads: of the processor; None for all.
     data: a folder to look for data in, before the usual ones. checkpoint_every: None for only at the end.
     on_nonfinite: what to do when a loss or a weight is NaN or infinite; rollback goes on from the last good
     checkpoint with other noise, a few times.

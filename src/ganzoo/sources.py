@@ -153,7 +153,7 @@ def where(error: BaseException, module: str = "") -> str:
 
 @dataclass(frozen=True)
 class Frame:
-    """A line of code on the way to an error: the top-level package, the function as `Class.method`, `file:line`."""
+    """A line of code on the way to an error: top-level package, function as `Class.method`, `file:line`."""
 
     package: str
     function: str

@@ -1,6 +1,7 @@
 """The event files, read with TensorBoard's own reader."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -38,14 +39,17 @@ def test_pictures_of_samples_are_shown(tmp_path: Path) -> None:
 
 
 def test_a_run_that_goes_on_withdraws_what_came_after_its_checkpoint(tmp_path: Path) -> None:
-    run, lost = tmp_path / "run", tmp_path / "lost"
-    train(run, steps=4)
-    ganzoo.resume(run, steps=8, threads=1)
-    # As after a crash: event files reach to step 8, the newest checkpoint is of step 4.
-    for file in (run / "checkpoints").glob("step-000000008*"):
-        file.rename(lost.with_name(file.name))
-    ganzoo.resume(run, steps=6, threads=1)
-    steps = [event.step for event in events(run).Scalars("d_loss")]
+    train(tmp_path / "run", steps=4)
+    checkpoint = sorted((tmp_path / "run" / "checkpoints").glob("step-*4*"))
+    kept = {file: file.read_bytes() for file in checkpoint}
+    ganzoo.resume(tmp_path / "run", steps=8, threads=1)
+    # As after a crash: the event files reach to step 8, the newest checkpoint is of step 4.
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    (tmp_path / "run" / "checkpoints").mkdir()
+    for file, content in kept.items():
+        file.write_bytes(content)
+    ganzoo.resume(tmp_path / "run", steps=6, threads=1)
+    steps = [event.step for event in events(tmp_path / "run").Scalars("d_loss")]
     assert steps == [32 * step for step in (1, 2, 3, 4, 5, 6)]
 
 

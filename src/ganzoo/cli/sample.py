@@ -31,7 +31,8 @@ def command(
 ) -> None:
     """Draw samples from SOURCE, a run directory or a generator.safetensors file.
 
-    A PNG file gets one grid, a .npy file float32 (N, *shape) in [-1, 1] for pictures, a folder one picture each.
+    A PNG file gets one grid, a .npy file float32 (N, *shape), in [-1, 1] for pictures, a folder one picture
+    each.
     """
     if out.exists() and not force:
         raise UsageError(f"{out} exists already. Choose another --out, or add --force.")

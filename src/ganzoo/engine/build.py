@@ -1,4 +1,4 @@
-"""From a recipe to a run: parts are looked up and checked before any data are loaded or any file is written."""
+"""From a recipe to a run: parts are looked up and checked before any data are loaded."""
 
 from collections.abc import Sequence
 from dataclasses import replace

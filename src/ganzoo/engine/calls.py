@@ -21,7 +21,7 @@ def takes(function: Callable[..., Any], parameter: str) -> bool:
 
 
 def call_with_labels(network: nn.Module) -> Score:
-    """The network as a function of (input, labels): networks with a parameter `labels` get them, others do not."""
+    """The network as a function of (input, labels); only networks with a parameter `labels` get them."""
     if takes(network.forward, "labels"):
         return lambda x, labels: network(x, labels)
     return lambda x, labels: network(x)
@@ -42,7 +42,7 @@ def mixes_samples(network: nn.Module, spec: DataSpec) -> bool:
 
 
 def is_pure(network: nn.Module, latent: int, classes: int | None) -> bool:
-    """Whether a generator in training is a function of noise and labels alone: no dropout, no running statistics."""
+    """Whether a generator in training depends on its input alone: no dropout, no running statistics."""
     trial = deepcopy(network).train()
     like = next(trial.parameters(), torch.empty(0))
     z = torch.rand(2, latent, generator=generator(0)).to(like)

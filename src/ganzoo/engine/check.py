@@ -1,6 +1,6 @@
 """Checks that parts fit, on two samples, before any data are loaded.
 
-Every check works on a copy of the network, so that no running statistic moves and no random number is used up.
+Every check works on a copy of the network: no running statistic moves and no random number is used up.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def generator(part: "Resolved", network: nn.Module, spec: DataSpec, latent: int, smallest_batch: int) -> None:
-    """z (2, latent) must become samples (2, *shape) in the data's range. Raises MisfitError and PluginError."""
+    """z (2, latent) must become samples (2, *shape) in the data's range. Raises MisfitError, PluginError."""
     _check_labels(part, network, spec)
     like = _like(network)
     with _trial(part, network) as trial:
@@ -90,7 +90,7 @@ def loss(part: "Resolved", made: Any) -> None:
 
 
 def penalty(part: "Resolved", penalise: Callable[..., Tensor], network: nn.Module, spec: DataSpec) -> None:
-    """A penalty must be a finite scalar. Raises PluginError, or MisfitError where D has no second derivative."""
+    """A penalty must be a finite scalar. Raises PluginError; MisfitError where D has no such gradient."""
     like = _like(network)
     real, fake = _samples(2, spec, like), _samples(2, spec, like)
     with blaming(part), torch.random.fork_rng(devices=[]):
@@ -111,7 +111,8 @@ def labels_agree(generator: "Resolved", g: nn.Module, discriminator: "Resolved",
             "its samples could never match. Choose a conditional generator."
         )
     if g_looks and not d_looks:
-        return f"{generator.label} takes labels but {discriminator.label} does not see them: nothing teaches it to obey."
+        unseen = f"{generator.label} takes labels that {discriminator.label} does not see"
+        return f"{unseen}: nothing teaches it to obey."
     return None
 
 
@@ -149,8 +150,8 @@ def _check_lonely_sample(part: "Resolved", network: nn.Module, sample: Tensor, s
             trial(sample, _labels(1, sample))
     except (PluginError, MisfitError) as error:
         raise MisfitError(
-            f"{part.label} cannot learn from a batch of one sample (batch norm needs two), and the last batch of an "
-            "epoch has one. Set last_batch=drop or another batch."
+            f"{part.label} cannot learn from one sample alone (batch norm needs two), and the last batch "
+            "of an epoch has just one. Set last_batch=drop or another batch."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""The average of a network's weights over the images seen (Karras et al., 2017, arXiv:1710.10196, section 4)."""
+"""The average of a network's weights over the images seen (Karras et al., 2017, arXiv:1710.10196)."""
 
 from copy import deepcopy
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Average:
-    """A copy of a network whose weights follow it with a given half-life, in real images; buffers are copied."""
+    """A copy of a network that follows its weights with a half-life in real images; buffers are copied."""
 
     def __init__(self, network: nn.Module, half_life_images: float) -> None:
         self.network = deepcopy(network).eval().requires_grad_(False)

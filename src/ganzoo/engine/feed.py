@@ -70,7 +70,9 @@ class Feed:
 
     def scaled(self, values: Tensor) -> Tensor:
         """Stored values in the type and range that networks see."""
-        return torch.mul(values, self.scale).add_(self.shift) if self.is_scaled else values.to(self.like)
+        if not self.is_scaled:
+            return values.to(self.like)
+        return torch.mul(values, self.scale).to(self.like).add_(self.shift)  # bytes become floats on the way
 
     def _order_of(self, epoch: int) -> Tensor:
         if epoch != self._epoch:

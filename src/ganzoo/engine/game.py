@@ -23,7 +23,7 @@ Stats = dict[str, Tensor]
 
 @dataclass
 class Batch:
-    """Real samples (N, *shape) and labels (N,) or None; `shared` is what earlier turns of the step left for later ones."""
+    """Real samples (N, *shape), labels (N,) or None, and what turns of a step leave for later ones."""
 
     real: Tensor
     labels: Tensor | None
@@ -50,7 +50,7 @@ class Game(Protocol):
     """What the engine needs of a game.
 
     players: every network, by name; all of them are saved. modules: what else has state to save (a loss that
-    keeps a running number, say). generator: the player that makes samples; its average is kept if the recipe asks.
+    keeps a running number, say). generator: the player that makes samples, averaged if the recipe asks.
     probability: whether sigmoid(score) is the discriminator's probability that a sample is real.
     """
 
@@ -93,8 +93,8 @@ def play_turn(turn: Turn, batch: Batch) -> Stats:
 class StandardGame:
     """Two players, a generator and a discriminator (Goodfellow et al., 2014, arXiv:1406.2661, algorithm 1).
 
-    first: who moves first. share: what the two turns of a step have in common: nothing, the noise, or the fakes.
-    d_turn_generator: whether the fakes that D learns from use batch statistics (train) or running ones (eval).
+    first: who moves first. share: what both turns of a step use: nothing, the same noise or the same fakes.
+    d_turn_generator: whether the fakes for D are made with batch statistics (train) or running ones (eval).
     g_every: G moves once in so many steps.
     """
 
@@ -115,9 +115,15 @@ class StandardGame:
         self.penalties, self.probability = parts.penalties(self.discriminator), self.loss.probability
         self.modules = {"loss": self.loss} if isinstance(self.loss, nn.Module) else {}
         self.eval_in_d_turn = d_turn_generator == "eval"
-        # The same noise through a generator that draws and mixes nothing gives the same fakes: make them once.
-        repeats = share == "noise" and is_pure(self.generator, self.latent.size, parts.spec.classes)
-        self.share = "fakes" if repeats and not self.eval_in_d_turn else share
+        if self.eval_in_d_turn and share == "fakes":
+            raise ValueError(
+                "share=fakes gives D the fakes that G learns from; d_turn_generator=eval asks for others"
+            )
+        # The same noise through a pure generator gives the same fakes: make them once.
+        # Not where G moves first: D learns from what the moved G makes of the noise.
+        can_repeat = share == "noise" and first == "discriminator" and not self.eval_in_d_turn
+        repeats = can_repeat and is_pure(self.generator, self.latent.size, parts.spec.classes)
+        self.share = "fakes" if repeats else share
         self.g_loss_sees_real = takes(self.loss.generator, "real")
         d_turn = parts.turn("d", [self.discriminator], self.d_loss)
         g_turn = parts.turn("g", [self.generator], self.g_loss, every=g_every)

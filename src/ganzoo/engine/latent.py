@@ -15,7 +15,7 @@ class Latent:
     distribution: Literal["normal", "uniform"]
 
     def draw(self, count: int, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Noise (count, size) on the device and in the type of `like`, from torch's own generator or the given one."""
+        """Noise (count, size), on the device and in the type of `like`."""
         noise = torch.empty(count, self.size, device=like.device, dtype=like.dtype)
         if self.distribution == "normal":
             return noise.normal_(generator=generator)

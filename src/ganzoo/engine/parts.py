@@ -83,10 +83,10 @@ def resolve(recipe: Recipe, typed: frozenset[str] = frozenset()) -> tuple[Recipe
 
 @dataclass(frozen=True)
 class Parts:
-    """Builds what a game asks for: networks with weights drawn from the run's seed, losses, penalties and turns.
+    """Builds what a game asks for: networks with weights from the run's seed, losses, penalties and turns.
 
-    spec: the data as networks see them. dtype: of weights and losses; precision bfloat16 lets networks compute
-    in bfloat16 while weights, penalties and losses stay in float32.
+    spec: the data as networks see them. precision: bfloat16 lets networks compute in bfloat16 while weights,
+    penalties and losses stay in float32.
     """
 
     recipe: Recipe
@@ -145,7 +145,7 @@ class Parts:
         return made.to(self.device, self.dtype) if isinstance(made, nn.Module) else made
 
     def penalties(self, discriminator: nn.Module) -> "list[Penalty]":
-        """The recipe's penalties on this discriminator, as functions of (real, fake, labels), in full precision."""
+        """The recipe's penalties on this discriminator, in full precision."""
         score = call_with_labels(discriminator)
         parts = self.resolved["penalty"]
         made: list[Penalty] = [partial(p.factory, score, **p.options) for p in parts]
@@ -154,7 +154,7 @@ class Parts:
         return made
 
     def caller(self, network: nn.Module) -> Score:
-        """The network as a function of (input, labels), in the run's precision; what it returns has the run's dtype."""
+        """The network as a function of (input, labels), computed in the run's precision."""
         call, precision = call_with_labels(network), self._precision
 
         def compute(x: Tensor, labels: Tensor | None) -> Tensor:
@@ -188,11 +188,11 @@ class Parts:
         every: int = 1,
         after: Callable[[], None] = lambda: None,
     ) -> "Turn":
-        """A turn with the optimizer and schedule that the recipe names for it: `d_...` for turn d, else `g_...`."""
+        """A turn with the recipe's optimizer and schedule: `d_...` for turn d, `g_...` for all others."""
         from ganzoo.engine.game import Turn
 
         side = "d" if name == "d" else "g"
-        parameters = [p for player in players for p in player.parameters()]
+        parameters = [p for player in players for p in player.parameters() if p.requires_grad]
         part = self.resolved[f"{side}_optimizer"][0]
         optimizer = promises.optimizer(part, part.build(parameters))
         part = self.resolved[f"{side}_schedule"][0]

@@ -45,7 +45,7 @@ def _is_sound(spec: DataSpec) -> bool:
 
 
 def samples(part: "Resolved", loaded: Any, spec: DataSpec) -> Samples | None:
-    """The loaded samples, which must be what the spec promises. Raises PluginError, and DataError for labels."""
+    """The loaded samples, which must keep the spec's promise. Raises PluginError and DataError."""
     if loaded is None:
         return None
     if not isinstance(loaded, Samples) or not isinstance(loaded.values, Tensor):

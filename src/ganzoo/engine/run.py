@@ -112,15 +112,13 @@ class Run:
         return self.step / self.steps_per_epoch
 
     def is_due(self, *, epochs: float = 0, steps: int = 0) -> bool:
-        """Whether something that happens every so many epochs or steps is due after the step just finished."""
+        """Whether what happens every so many epochs or steps is due after the step just finished."""
         period = self.period(epochs=epochs, steps=steps)
         return period > 0 and self.step % period == 0
 
     def period(self, *, epochs: float = 0, steps: int = 0) -> int:
         """Steps between two of something that happens every so many epochs or steps; 0 for never."""
         return steps or (max(1, round(epochs * self.steps_per_epoch)) if epochs else 0)
-
-    # One step -------------------------------------------------------------------------------------------------
 
     def play(self) -> None:
         """Play the next step of the game: a pure function of the weights, the seed and the step."""
@@ -164,8 +162,6 @@ class Run:
         self.metrics.write(line)
         self.hooks.hook.record(run=self, numbers=line)
 
-    # Looking at it --------------------------------------------------------------------------------------------
-
     def samples(self, split: Split) -> Samples | None:
         """The stored samples of a split, loaded once; None where the data set has no such split."""
         if split not in self._splits:
@@ -174,7 +170,7 @@ class Run:
         return self._splits[split]
 
     def real(self, count: int, split: Split = "train") -> tuple[Tensor, Tensor | None]:
-        """Samples spread evenly over a split, as networks see them, with their labels; of training if it has none.
+        """Samples spread evenly over a split, as networks see them, and their labels.
 
         All of them, in order, where there are no more than `count`.
         """
@@ -191,7 +187,7 @@ class Run:
         return takes(self.game.generator.forward, "labels")
 
     def generate(self, count: int, labels: Sequence[int] | Tensor | None = None, seed: int = 0) -> Tensor:
-        """Samples (count, *shape), float32, in the range that networks see, from the averaged generator if there is one."""
+        """Generated samples (count, *shape), float32, as networks see them; with averaged weights, if any."""
         network = self.average.network if self.average else self.game.generator
         return sampling.draw(
             network, self.game.latent, self.spec, count, labels, derive(self.settings.seed, seed)
@@ -210,8 +206,6 @@ class Run:
         finally:
             for network, mode in modes.items():
                 network.train(mode)
-
-    # Saving ---------------------------------------------------------------------------------------------------
 
     def save(self) -> None:
         """Write the generator and a checkpoint. Raises DivergedError rather than save what is not finite."""

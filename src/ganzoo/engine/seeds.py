@@ -1,4 +1,4 @@
-"""Randomness as a pure function of the seed, the step and the purpose, so that a run can go on from any step."""
+"""Randomness as a pure function of seed, step and purpose, so that a run can go on from any step."""
 
 import hashlib
 

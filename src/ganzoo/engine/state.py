@@ -90,7 +90,7 @@ def _optimizer(run: "Run", turn: Turn) -> dict[str, Table]:
 
 
 def _needed(run: "Run", turn: Turn, saved: Mapping[str, Table]) -> dict[str, Table]:
-    """What the optimizer keeps after one step; nothing for weights that had not moved when they were saved."""
+    """What the optimizer keeps after one step; nothing for weights that had not moved when saved."""
     twins: dict[int, Any] = {}
     trial = copy.deepcopy(turn.optimizer, twins)
     for group in trial.param_groups:

@@ -1,4 +1,4 @@
-"""A conditional GAN: the label, one-hot, joins the noise and the image (Mirza and Osindero, 2014, arXiv:1411.1784)."""
+"""A conditional GAN: the label joins noise and image (Mirza and Osindero, 2014, arXiv:1411.1784)."""
 
 from torch import Tensor, nn
 
@@ -28,7 +28,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """One hidden layer with dropout: samples (N, *shape) and labels (N,) -> scores (N,). Needs labelled data."""
+    """One hidden layer, dropout: samples (N, *shape) and labels (N,) -> scores (N,). Needs labelled data."""
 
     def __init__(
         self, spec: DataSpec, *, width: PositiveInt = 512, slope: float = 0.2, dropout: Probability = 0.3

@@ -1,4 +1,4 @@
-"""The smallest GAN: one hidden layer learns a one-dimensional Gaussian (Goodfellow et al., 2014, arXiv:1406.2661)."""
+"""The smallest GAN learns a one-dimensional Gaussian (Goodfellow et al., 2014, arXiv:1406.2661)."""
 
 from torch import Tensor, nn
 

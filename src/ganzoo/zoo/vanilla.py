@@ -1,4 +1,6 @@
-"""The first GAN: a multi-layer perceptron against another, with the log loss (Goodfellow et al., 2014, arXiv:1406.2661)."""
+"""The first GAN: two perceptrons and the log loss (Goodfellow et al., 2014, arXiv:1406.2661)."""
+
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -9,7 +11,10 @@ from ganzoo.spec import DataSpec
 
 
 class Generator(nn.Module):
-    """Hidden layers of ReLU and dropout: z (N, latent) -> (N, *shape); Xavier normal weights, small positive biases."""
+    """Hidden layers of ReLU and dropout: z (N, latent) -> (N, *shape).
+
+    bias_init: biases start uniform in this range, weights Xavier normal.
+    """
 
     def __init__(
         self,
@@ -25,7 +30,7 @@ class Generator(nn.Module):
         sizes = [latent] + [width] * depth
         self.shape = spec.shape
         self.layers = nn.Sequential()
-        for before, after in zip(sizes, sizes[1:], strict=False):
+        for before, after in pairwise(sizes):
             self.layers.extend([nn.Linear(before, after), nn.ReLU(), Dropout(dropout)])
         self.layers.extend([nn.Linear(width, spec.features), output_activation(spec.value_range)])
         xavier_normal(self, bias_init)
@@ -50,7 +55,7 @@ class Discriminator(nn.Module):
         super().__init__()
         sizes = [spec.features] + [width] * depth
         self.layers = nn.Sequential()
-        for before, after in zip(sizes, sizes[1:], strict=False):
+        for before, after in pairwise(sizes):
             self.layers.extend([nn.Linear(before, after), nn.LeakyReLU(slope), Dropout(dropout)])
         self.layers.append(nn.Linear(width, 1))
         xavier_normal(self, bias_init)

@@ -1,4 +1,4 @@
-"""A deeper perceptron with batch norm, as a well-known script has it (Goodfellow et al., 2014, arXiv:1406.2661)."""
+"""A deeper perceptron with batch norm, a popular script's (Goodfellow et al., 2014, arXiv:1406.2661)."""
 
 from torch import Tensor, nn
 
