@@ -45,7 +45,7 @@ class TensorBoard:
     def record(self, run: "Run", numbers: dict[str, float]) -> None:
         """Write the numbers of one line of metrics.jsonl."""
         if self.writer is not None:
-            for name in numbers.keys() - set(POSITION):
+            for name in [name for name in numbers if name not in POSITION]:
                 self.writer.add_scalar(name, numbers[name], run.images)
 
     @hookimpl

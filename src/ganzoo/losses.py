@@ -1,7 +1,7 @@
 """The classic losses, on raw scores.
 
-Every loss is told the discriminator's scores and returns what a player minimises: `discriminator(real, fake)` and
-`generator(fake)`, or `generator(fake, real)` where it also looks at the scores of real samples.
+Every loss is told the discriminator's scores and returns what a player minimises: `discriminator(real, fake)`
+and `generator(fake)`, or `generator(fake, real)` where it also looks at the scores of real samples.
 Scores are (N,) or (N, patches); `probability` says whether sigmoid(score) is the probability of "real".
 """
 

@@ -24,7 +24,7 @@ class Samples:
 
     every_epochs, every_steps: how often, the second winning where both are given; a last one is always drawn.
     count: pictures in a grid; a conditional generator fills a row for each class where that gives rows of
-    four and more. of: the same noise every time, or fresh noise as for a batch. stretch: to the samples' own
+    four and more. of: the same noise every time, or the very fakes of the batch. stretch: to the samples' own
     minimum and maximum.
     """
 
@@ -68,14 +68,17 @@ class Samples:
 
     def draw(self, run: "Run") -> None:
         """Generate, draw and tell the other callbacks."""
-        seed = run.step if self.of == "batch" else 0
+        newest = run.newest_fakes(self.count) if self.of == "batch" else None
         if run.spec.is_image:
             labels, columns = arrange(self.count, run.spec.classes if run.is_conditional else None)
-            samples = run.generate(self.count if labels is None else len(labels), labels, seed)
+            if newest is None:
+                samples = run.generate(self.count if labels is None else len(labels), labels)
+            else:
+                samples, columns = newest, pictures.near_square(len(newest))
             picture = pictures.grid(samples, run.spec.value_range, columns, stretch=self.stretch)
             content: bytes | None = pictures.png(pictures.with_caption(picture, self.caption(run)))
         else:
-            samples = run.generate(max(self.count, figures.POINTS), None, seed)
+            samples = run.generate(max(self.count, figures.POINTS)) if newest is None else newest
             text = f"{title(run)}: " + ", ".join(self.caption(run))
             content = figures.vectors(text, run.real(figures.POINTS)[0], samples)
         if content is not None:

@@ -12,7 +12,7 @@ import click
 
 from ganzoo import registry
 from ganzoo.cli import _output
-from ganzoo.engine.signals import Terminate, terminable
+from ganzoo.engine.signals import Terminate, leaving
 from ganzoo.errors import GanzooError, PluginError
 from ganzoo.options import suggest
 from ganzoo.sources import docstring_of
@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _output.make_streams_lenient()
     session = Session()
     try:
-        with terminable():
+        with leaving():
             code: Any = group.main(
                 arguments, "ganzoo", standalone_mode=False, obj=session, color=_output.colour()
             )

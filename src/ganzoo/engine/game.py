@@ -155,12 +155,9 @@ class StandardGame:
 
     def fakes(self, batch: Batch) -> Tensor:
         """As many fakes as there are real samples, made for the same labels."""
-        if "fakes" in batch.shared:
-            return batch.shared["fakes"]
-        fake = self.generate(self.noise(batch), batch.labels)
-        if self.share == "fakes":
-            batch.shared["fakes"] = fake
-        return fake
+        if self.share != "fakes" or "fakes" not in batch.shared:
+            batch.shared["fakes"] = self.generate(self.noise(batch), batch.labels)
+        return batch.shared["fakes"]
 
     def noise(self, batch: Batch) -> Tensor:
         """Fresh noise, or what an earlier turn of the step started from."""

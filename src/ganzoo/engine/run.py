@@ -52,6 +52,7 @@ class Run:
     def __post_init__(self) -> None:
         half_life = self.recipe.ema_half_life_images
         self.average = Average(self.game.generator, half_life) if half_life else None
+        self.batch: Batch | None = None
         self.window = Window()
         self.metrics = Metrics(self.directory / "metrics.jsonl")
         self.checkpoints = Checkpoints(self.directory / "checkpoints")
@@ -128,7 +129,8 @@ class Run:
         seen = self.images
         self._schedule(seen)
         self.is_whole = False
-        stats = play_step(self.game, Batch(*self.feed.batch(self.step)), self.step)
+        self.batch = Batch(*self.feed.batch(self.step))
+        stats = play_step(self.game, self.batch, self.step)
         self.step += 1
         self.window.add(stats, self.step)
         if self.average is not None:
@@ -192,6 +194,11 @@ class Run:
         return sampling.draw(
             network, self.game.latent, self.spec, count, labels, derive(self.settings.seed, seed)
         )
+
+    def newest_fakes(self, count: int) -> Tensor | None:
+        """Up to `count` of the very fakes that the step just played learnt from; None before any."""
+        fakes = self.batch.shared.get("fakes") if self.batch else None
+        return None if fakes is None else fakes[:count].detach().float().cpu()
 
     @torch.no_grad()
     def score(self, samples: Tensor, labels: Tensor | None = None) -> Tensor:
