@@ -10,7 +10,7 @@ from ganzoo.engine.build import build
 from ganzoo.engine.generator_file import load
 from ganzoo.engine.loop import train
 from ganzoo.engine.run import Run
-from ganzoo.errors import UsageError
+from ganzoo.errors import PluginError, UsageError
 from ganzoo.options import complete, options_of
 from ganzoo.recipe import ROLES, Part, Recipe
 from ganzoo.settings import Interval, Settings
@@ -122,7 +122,8 @@ def find_recipe(name: str) -> Recipe:
     component = registry.find("recipes", name, typed=True)
     found = component.load()
     if not isinstance(found, Recipe):
-        raise UsageError(f"recipe {name} is a {type(found).__name__}; it must be a ganzoo.recipe.Recipe.")
+        kind = UsageError if component.package == registry.TYPED else PluginError
+        raise kind(f"recipe {name} is a {type(found).__name__}; it must be a ganzoo.recipe.Recipe.")
     return found
 
 
@@ -133,7 +134,11 @@ def make_settings(
     options = options_of(Settings)
     values = {**file, **{name: value for name, value in given.items() if value is not None}}
     if checkpoint_every is not None:
-        values["checkpoint_every"] = Interval.parse(checkpoint_every)
+        values["checkpoint_every"] = checkpoint_every
+    if "checkpoint_every" in values:
+        values["checkpoint_every"] = Interval.parse(values["checkpoint_every"])
+    if isinstance(values.get("data"), str):
+        values["data"] = Path(values["data"])
     return Settings(**complete("the run", options, values))
 
 

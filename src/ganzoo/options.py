@@ -34,6 +34,7 @@ class Bounds:
 
 PositiveInt = Annotated[int, Bounds(1)]
 Count = Annotated[int, Bounds(0)]
+LayerCount = Annotated[int, Bounds(1, 1000)]
 PositiveFloat = Annotated[float, Bounds(0, open_below=True)]
 NonNegativeFloat = Annotated[float, Bounds(0)]
 Probability = Annotated[float, Bounds(0, 1)]

@@ -94,6 +94,8 @@ class Recipe:
             raise UsageError(
                 f"a recipe gives exactly one of epochs, steps and images, not {given or 'none'}."
             )
+        for role in ROLES:
+            _check_role(role, getattr(self, role))
         low, high = self.value_range
         if not low < high:
             raise UsageError(
@@ -180,6 +182,14 @@ def _set_in_list(role: str, parts: tuple[Part, ...], path: str, value: Any) -> t
         known = suggest(name or path, [f"{n}.{path}" for n in names] if not name else names)
         raise UsageError(f"--set {role}.{path}: this recipe has no such {role}.{known}")
     return tuple(p.with_options(**{option: value}) if p.name == name else p for p in parts)
+
+
+def _check_role(role: str, value: Any) -> None:
+    parts = value if role in LIST_ROLES else (value,)
+    optional = role == "dataset" and value is None
+    if not isinstance(parts, tuple) or not (optional or all(isinstance(part, Part) for part in parts)):
+        expected = 'a tuple of parts, for example (Part("r1"),)' if role in LIST_ROLES else 'a Part("NAME")'
+        raise UsageError(f"{role} is {str(value)[:60]!r}; it must be {expected}.")
 
 
 def _read_role(role: str, value: Any) -> Part | tuple[Part, ...]:

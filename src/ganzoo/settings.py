@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from ganzoo.errors import UsageError
-from ganzoo.options import Bounds, PositiveInt
+from ganzoo.options import Bounds
 
 UNITS = {
     "": "epochs",
@@ -57,7 +57,7 @@ class Settings:
     seed: Annotated[int, Bounds(0, 2**63 - 1)] = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["float32", "bfloat16", "float64"] = "float32"
-    threads: PositiveInt | None = None
+    threads: Annotated[int, Bounds(1, 1024)] | None = None
     data: Path | None = None
     checkpoint_every: Interval | None = Interval(300, "seconds")
     on_nonfinite: Literal["stop", "rollback"] = "stop"

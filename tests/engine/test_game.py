@@ -75,21 +75,6 @@ def test_who_moves_first(tmp_path, first):
     assert [turn.name for turn in run.game.turns] == (["d", "g"] if first == "discriminator" else ["g", "d"])
 
 
-class Listening(nn.Module):
-    """Remembers what goes through a network, and whether it was learning."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network, self.heard = network, []
-
-    def forward(self, x):
-        y = self.network(x)
-        self.heard.append(
-            (x.detach().clone(), y.detach().clone(), self.network.training, torch.is_grad_enabled())
-        )
-        return y
-
-
 def hear(run, player: str) -> list:
     """What goes through a player in one step."""
     network, heard = run.game.players[player], []

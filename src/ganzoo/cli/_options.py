@@ -24,7 +24,14 @@ def several(*options: Decorator) -> Decorator:
     return decorate
 
 
-FOLDER = click.Path(path_type=Path)
+class _Path(click.Path):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if "\0" in str(value):
+            self.fail(f"{value!r} holds a NUL, which no path can.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FOLDER = _Path(path_type=Path)
 
 length = several(
     click.option("--epochs", type=float, metavar="N", help="Train for N epochs in all."),

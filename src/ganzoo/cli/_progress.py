@@ -18,9 +18,20 @@ LINES = 20  # plain lines that a whole run prints, unless it is slow
 PAUSE_S = 30.0  # after which a slow run prints a line all the same
 
 
-def progress() -> "Bar | Lines":
-    """What suits where stderr goes."""
+def progress(quiet: bool) -> "Bar | Lines | Warnings":
+    """What suits where stderr goes; `quiet` leaves warnings only."""
+    if quiet:
+        return Warnings()
     return Bar() if sys.stderr.isatty() else Lines()
+
+
+class Warnings:
+    """Warnings on stderr and nothing else."""
+
+    @hookimpl
+    def warning(self, run: Run, message: str) -> None:
+        """Print a warning."""
+        _output.message(message)
 
 
 class Clock:

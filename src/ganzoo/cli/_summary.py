@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ganzoo.callbacks.health import FILE as WARNINGS
 from ganzoo.cli._output import printable
 from ganzoo.engine.calls import takes
 from ganzoo.engine.run import Run
@@ -51,6 +52,12 @@ def files(run: Run) -> list[Path]:
     return [*samples[-1:], *sorted((run.directory / "plots").glob("*.png"))]
 
 
+def warnings(run: Run) -> list[str]:
+    """What the run's callback `health` warned of."""
+    path = run.directory / WARNINGS
+    return path.read_text("utf-8").splitlines() if path.is_file() else []
+
+
 def closing(run: Run) -> str:
     """The summary of a finished run."""
     return "\n".join(map(printable, _closing(run)))
@@ -60,6 +67,8 @@ def _closing(run: Run) -> Iterator[str]:
     epochs = f"{run.epoch:g} epochs, " if run.epoch >= 1 else ""
     yield f"{run.name}: {epochs}{run.step:,} steps, {run.images:,} images, in {duration(run.seconds)}"
     yield f"  {numbers(last_numbers(run))}"
+    for text in warnings(run):
+        yield f"  warning  {text}"
     labels = ["look at"] + [""] * 20
     for label, path in zip(labels, files(run), strict=False):
         yield f"  {label:9}{path}"
@@ -111,5 +120,6 @@ def as_table(run: Run) -> dict[str, Any]:
         "images": run.images,
         "seconds": round(run.seconds, 3),
         "numbers": last_numbers(run),
+        "warnings": warnings(run),
         "files": [str(path) for path in files(run)],
     }

@@ -33,7 +33,7 @@ def command(run: Path, quiet: bool, as_json: bool, **given: Any) -> None:
     from ganzoo.cli import _summary
     from ganzoo.cli._progress import progress
 
-    made = api.resume(run, **given, typed=typed, listeners=[] if quiet else [progress()])
+    made = api.resume(run, **given, typed=typed, listeners=[progress(quiet)])
     if as_json:
         _output.write_json(_summary.as_table(made))
     elif not quiet:

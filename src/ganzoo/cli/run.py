@@ -55,14 +55,13 @@ def command(
     from ganzoo.cli import _summary
     from ganzoo.cli._progress import progress
 
-    listeners = [] if quiet or dry_run else [progress()]
     made = api.run(
         **given,
         penalty=penalty or None,
         callback=callback,
         set=values,
         dry_run=dry_run,
-        listeners=listeners,
+        listeners=[progress(quiet)],
     )
     if as_json:
         _output.write_json(_summary.as_table(made))

@@ -34,12 +34,7 @@ def command(
     A PNG file gets one grid, a .npy file float32 (N, *shape), in [-1, 1] for pictures, a folder one picture
     each.
     """
-    if out.exists() and not force:
-        raise UsageError(f"{out} exists already. Choose another --out, or add --force.")
-    if out.suffix not in ("", ".png", ".npy"):
-        raise UsageError(f"{out} is neither FILE.png, FILE.npy nor a folder.")
-    if not out.parent.is_dir():
-        raise UsageError(f"there is no folder {out.parent}.")
+    check_target(out, force)
     labels = None if label is None else parse_labels(label)
     explicit = (
         click.get_current_context().get_parameter_source("count") is not click.core.ParameterSource.DEFAULT
@@ -51,6 +46,22 @@ def command(
     samples = trained.sample(count if explicit or labels is None else len(labels), labels, seed)
     write(samples, trained, out)
     _output.write(f"{len(samples)} samples in {out}")
+
+
+def check_target(out: Path, force: bool) -> None:
+    """Raise UsageError where samples cannot be written to what --out names."""
+    try:
+        exists, is_folder = out.exists(), out.is_dir()
+    except OSError as error:
+        raise UsageError(f"--out cannot be {str(out)[:80]!r}: {error.strerror}.") from error
+    if exists and not force:
+        raise UsageError(f"{out} exists already. Choose another --out, or add --force.")
+    if out.suffix not in ("", ".png", ".npy"):
+        raise UsageError(f"{out} is neither FILE.png, FILE.npy nor a folder.")
+    if exists and is_folder != (out.suffix == ""):
+        raise UsageError(f"{out} is {'a folder' if is_folder else 'a file'}. Choose another --out.")
+    if not out.parent.is_dir():
+        raise UsageError(f"there is no folder {out.parent}.")
 
 
 def parse_labels(text: str) -> list[int]:

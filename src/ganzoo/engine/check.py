@@ -45,16 +45,13 @@ def discriminator(part: "Resolved", network: nn.Module, spec: DataSpec, smallest
     _check_labels(part, network, spec)
     like = _like(network)
     with _trial(part, network) as trial:
-        samples = _samples(4, spec, like)
-        scores = trial(samples[:2], _labels(2, like))
+        scores = trial(_samples(2, spec, like), _labels(2, like))
         _check_tensor(part, scores, "scores (2,)")
         if scores.dim() not in (1, 2) or len(scores) != 2:
             raise broken(
                 part, f"gives scores {tuple(scores.shape)} for 2 samples; expected (2,) or (2, patches)"
             )
-        scale = torch.tensor([1.0, -1.0, 1e3, -1e3]).to(like).view(4, *[1] * len(spec.shape))
-        stretched = trial(samples * scale, _labels(4, like))
-        if ((stretched >= 0) & (stretched <= 1)).all() and stretched.std() > 0:
+        if _squashes(network, _samples(4, spec, like), _labels(4, like)):
             raise broken(
                 part, "squashes its scores into [0, 1]; expected raw scores, without a sigmoid at the end"
             )
@@ -155,6 +152,19 @@ def _check_lonely_sample(part: "Resolved", network: nn.Module, sample: Tensor, s
         ) from error
 
 
+def _squashes(network: nn.Module, samples: Tensor, labels: Tensor) -> bool:
+    """Whether scores stay in [0, 1] whatever the weights are, as behind a sigmoid."""
+    trial = deepcopy(network).train()
+    call = call_with_labels(trial)
+    for _ in range(8):
+        for parameter in trial.parameters():
+            parameter.normal_(0, 10)
+        scores = call(samples, labels)
+        if not ((scores >= 0) & (scores <= 1)).all():
+            return False
+    return True
+
+
 @contextmanager
 def _trial(part: "Resolved", network: nn.Module) -> Iterator[Callable[[Tensor, Tensor], Tensor]]:
     with blaming(part), torch.no_grad(), torch.random.fork_rng(devices=[]):
@@ -173,9 +183,11 @@ def blaming(part: "Resolved") -> Iterator[None]:
         raise faults.failure(part, "on two samples", error) from error
 
 
-def broken(part: "Resolved", message: str) -> PluginError:
-    """The error of a component that is not what its kind promises."""
-    return PluginError(f"{part.label} of {part.component.package} breaks its contract: it {message}.")
+def broken(part: "Resolved", message: str) -> GanzooError:
+    """The error of a component that is not what its kind promises; one of ganzoo's own was asked for too much."""
+    if part.component.is_builtin:
+        return MisfitError(f"{part.label} {message}. Choose other options.")
+    return PluginError(f"{part.origin} breaks its contract: it {message}.")
 
 
 def _like(network: nn.Module) -> Tensor:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ganzoo import sources, storage
-from ganzoo.errors import GanzooError, PluginError, ResourceError
+from ganzoo.errors import GanzooError, PluginError, ResourceError, UsageError
 
 if TYPE_CHECKING:
     from ganzoo.engine.parts import Resolved
@@ -25,6 +25,7 @@ PHRASES = (
     "Overflow when unpacking long",
     "integer multiplication overflow",
 )
+TOO_LARGE = "cannot be converted to type"  # of a number, says torch
 _log = logging.getLogger("ganzoo")
 
 
@@ -65,9 +66,8 @@ def failure(part: "Resolved", when: str, error: BaseException) -> GanzooError:
         options = ", ".join(f"{name}={value}" for name, value in part.options.items())
         what = f"{part.label} ({options}) does not fit into memory {when}"
         return ResourceError(f"{what}: {reason(error)}.\nChoose smaller sizes.")
-    package = "" if part.component.is_builtin else f" of {part.component.package}"
     place = sources.where(error, sources.module_of(part.component.value))
-    return PluginError(f"{part.label}{package} fails {when}: {reason(error)} ({place})")
+    return PluginError(f"{part.origin} fails {when}: {reason(error)} ({place})")
 
 
 @contextlib.contextmanager
@@ -133,6 +133,10 @@ def explain(error: BaseException, run: "Run") -> GanzooError | None:
         advice = f"Lower --batch, which is {batch}, or" if batch > 1 else "Lower"
         message = f"the memory is full {when}, with a batch of {batch} ({reason(error)})."
         return ResourceError(f"{message}\n{advice} the sizes of the networks. {_left(run)}")
+    if TOO_LARGE in str(error):
+        return UsageError(
+            f"an option is too large for {run.settings.precision} numbers {when}. Choose a smaller one."
+        )
     parts = [part for role in run.parts.resolved.values() for part in role]
     blamed = blame(error, parts, in_step=not run.is_whole)
     return (
@@ -145,18 +149,17 @@ def explain(error: BaseException, run: "Run") -> GanzooError | None:
 def blame(error: BaseException, parts: "Sequence[Resolved]", *, in_step: bool) -> tuple[str, str] | None:
     """Who failed and where; None where that was ganzoo itself."""
     foreign = [part for part in parts if not part.component.is_builtin]
-    packages = {_package(part): part.component.package for part in foreign}
+    packages = {_package(part) for part in foreign}
     steps = [frame for frame in sources.frames(error) if frame.package in packages]
     if steps:
         package = steps[-1].package
         own = [part for part in foreign if _package(part) == package]
         functions = {frame.function.partition(".")[0] for frame in steps}
         named = [part for part in own if part.component.value.rpartition(":")[2] in functions]
-        (first, *others) = named or own
-        who = first.label if not others else "a part"
-        return f"{who} of {packages[package]} failed", steps[-1].place
+        first, *others = named or own
+        return f"{f'a part of {package}' if others else first.origin} failed", steps[-1].place
     # What a part returned may be what ganzoo's own code stumbled over in a step; callbacks return nothing.
-    names = ", ".join(f"{p.label} of {p.component.package}" for p in foreign if p.role != "callback")
+    names = ", ".join(part.origin for part in foreign if part.role != "callback")
     return (f"training with {names} failed", sources.where(error)) if names and in_step else None
 
 

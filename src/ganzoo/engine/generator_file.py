@@ -1,6 +1,7 @@
 """The product of a run: `generator.safetensors`, which holds all that sampling needs."""
 
 import contextlib
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -18,7 +19,7 @@ from ganzoo.engine.match import match
 from ganzoo.engine.parts import DTYPES, look_up
 from ganzoo.engine.sampling import Trained
 from ganzoo.engine.tensor_file import UNREADABLE, decode, encode
-from ganzoo.errors import CheckpointError, MisfitError, PluginError, UsageError
+from ganzoo.errors import CheckpointError, MisfitError, PluginError, ResourceError, UsageError
 from ganzoo.recipe import Part
 from ganzoo.spec import DataSpec
 
@@ -58,16 +59,21 @@ def load(path: Path | str, generator: str | None = None) -> Trained:
         ) from None
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
-    tree = decode(content, str(path), FORMAT)
+    return read(content, str(path), generator)
+
+
+def read(content: bytes, name: str, generator: str | None = None) -> Trained:
+    """A trained generator from the content of its file; everything is checked before anything is built."""
+    tree = decode(content, name, FORMAT)
     try:
         config, weights, seal = tree["config"], dict(tree["weights"]), tree["blake2b"].encode()
         if digest([content.replace(seal, UNSEALED, 1)]).encode() != seal:
             raise ValueError("its content does not match its checksum")
         spec, latent, dtype = _read_config(config)
-        part = Part(generator or config["generator"]["name"], **config["generator"]["options"])
-    except UNREADABLE as error:
-        raise CheckpointError(f"{path} is damaged: {error}.") from error
-    network = _network(path, part, spec, latent, weights, dtype, typed=generator is not None)
+        part = Part(str(generator or config["generator"]["name"]), **config["generator"]["options"])
+    except (UsageError, *UNREADABLE) as error:
+        raise CheckpointError(f"{name} is damaged: {str(error)[:200]}.") from error
+    network = _network(name, part, spec, latent, weights, dtype, typed=generator is not None)
     return Trained(network, spec, latent, part)
 
 
@@ -91,13 +97,14 @@ def _number(value: object) -> int:
 
 
 def _limits(low: object, high: object) -> tuple[float, float]:
-    if not isinstance(low, float | int) or not isinstance(high, float | int) or not low < high:
+    numbers = isinstance(low, float | int) and isinstance(high, float | int)
+    if not numbers or not -math.inf < low < high < math.inf:
         raise ValueError(f"the values of its samples lie between {low!r:.40} and {high!r:.40}")
     return float(low), float(high)
 
 
 def _network(
-    path: Path,
+    name: str,
     part: Part,
     spec: DataSpec,
     latent: Latent,
@@ -109,35 +116,35 @@ def _network(
     try:
         resolved = look_up("generator", part, typed=typed)
     except UsageError as error:
-        raise CheckpointError(f"{path} needs a generator that is not at hand: {error}") from error
+        raise CheckpointError(f"{name} needs a generator that is not at hand: {error}") from error
 
     def build(device: str) -> nn.Module:
-        with torch.device(device), torch.random.fork_rng(devices=[]), _no_larger_than(weights, path):
+        with torch.device(device), torch.random.fork_rng(devices=[]), _no_larger_than(weights, name):
             network: nn.Module = resolved.build(spec, latent.size).to(dtype)
-        match(weights, dict(network.state_dict()), str(path))
+        match(weights, dict(network.state_dict()), name)
         return network
 
     try:
         # A network on the meta device costs no memory, whatever sizes a hostile file asks for.
         with contextlib.suppress(PluginError):  # of one that computes with numbers while it is built
             build("meta")
-        network = build("cpu")
-    except MisfitError as error:
-        raise CheckpointError(f"{path} does not describe a generator: {error}") from error
+    except (MisfitError, ResourceError) as error:
+        raise CheckpointError(f"{name} does not describe a generator: {error}") from error
+    network = build("cpu")
     network.load_state_dict(weights)
     return network.eval().requires_grad_(False)
 
 
 @contextlib.contextmanager
-def _no_larger_than(weights: dict[str, Tensor], path: Path) -> Iterator[None]:
+def _no_larger_than(weights: dict[str, Tensor], what: str) -> Iterator[None]:
     """Stop the building of a network that has far more parameters than there are weights for."""
     tensors, values = 4 * len(weights) + 100, 4 * sum(value.numel() for value in weights.values()) + 10**6
 
-    def count(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+    def count(module: nn.Module, key: str, parameter: nn.Parameter | None) -> None:
         nonlocal tensors, values
         tensors, values = tensors - 1, values - (0 if parameter is None else parameter.numel())
         if tensors < 0 or values < 0:
-            raise CheckpointError(f"{path} describes a network far larger than the weights that it holds.")
+            raise CheckpointError(f"{what} describes a network far larger than the weights that it holds.")
 
     hook = register_module_parameter_registration_hook(count)
     try:

@@ -43,6 +43,12 @@ class Resolved:
         """How messages call it: `generator dcgan`."""
         return f"{self.role} {self.component.name}"
 
+    @property
+    def origin(self) -> str:
+        """The label with the package that brings it, if that is another than ganzoo: `generator mine of my-gan`."""
+        installed = self.component.version and not self.component.is_builtin
+        return f"{self.label} of {self.component.package}" if installed else self.label
+
     def build(self, *arguments: Any) -> Any:
         """The component itself. Raises MisfitError where it refuses what it is given."""
         try:

@@ -57,7 +57,8 @@ def samples(part: "Resolved", loaded: Any, spec: DataSpec) -> Samples | None:
         got = f"{'x'.join(map(str, shape))} {values.dtype}"
         raise broken(part, f"loads samples of {got}; expected {spec.shape_text}, uint8 or floating point")
     if not _in_range(values, spec):
-        raise broken(part, f"loads values that are not finite or not in {spec.value_range}, as it promised")
+        promised = f" and within {spec.value_range}" if spec.value_range else ""
+        raise broken(part, f"loads values of which some are not finite{promised}")
     _check_labels(part, loaded, spec)
     return loaded
 

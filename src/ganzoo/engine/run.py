@@ -30,6 +30,7 @@ from ganzoo.spec import DataSpec
 
 _log = logging.getLogger("ganzoo")
 SCORED_AT_ONCE = 1000
+ENDLESS = 10**18  # steps
 
 
 @dataclass
@@ -88,7 +89,7 @@ class Run:
         if recipe.steps is not None:
             return recipe.steps
         if recipe.epochs is not None:
-            return max(1, round(recipe.epochs * self.steps_per_epoch))
+            return max(1, round(min(recipe.epochs * self.steps_per_epoch, ENDLESS)))
         epochs, rest = divmod(recipe.images or 0, borders[-1])
         return epochs * self.steps_per_epoch + next(i for i, seen in enumerate(borders) if seen >= rest)
 

@@ -51,6 +51,6 @@ RECIPE = Recipe(
     order="sequential",
     last_batch="merge",
     epochs=1000,
-    callback=(Part("health"), Part("curves"), Part("density", every_epochs=10)),
+    callback=(Part("health"), Part("curves"), Part("density", every_epochs=10), Part("samples")),
     paper="Goodfellow et al., 2014, arXiv:1406.2661",
 )

@@ -5,7 +5,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from ganzoo.layers import Dropout, output_activation, xavier_normal
-from ganzoo.options import PositiveInt, Probability
+from ganzoo.options import LayerCount, PositiveInt, Probability
 from ganzoo.recipe import Part, Recipe
 from ganzoo.spec import DataSpec
 
@@ -22,7 +22,7 @@ class Generator(nn.Module):
         latent: int,
         *,
         width: PositiveInt = 256,
-        depth: PositiveInt = 2,
+        depth: LayerCount = 2,
         dropout: Probability = 0.1,
         bias_init: tuple[float, float] = (0.1, 0.2),
     ) -> None:
@@ -47,7 +47,7 @@ class Discriminator(nn.Module):
         spec: DataSpec,
         *,
         width: PositiveInt = 256,
-        depth: PositiveInt = 2,
+        depth: LayerCount = 2,
         slope: float = 0.01,
         dropout: Probability = 0.1,
         bias_init: tuple[float, float] = (0.1, 0.2),
