@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ganzoo.layers import output_activation
 from ganzoo.spec import DataSpec
 
 
@@ -11,12 +12,11 @@ class Generator(nn.Module):
 
     def __init__(self, spec: DataSpec, latent: int) -> None:
         super().__init__()
-        self.shape, self.low_high = spec.shape, spec.value_range
+        self.shape, self.squash = spec.shape, output_activation(spec.value_range)
         self.linear = nn.Linear(latent, spec.features)
 
     def make(self, z: Tensor) -> Tensor:
-        x = self.linear(z)
-        return (x.tanh() if self.low_high else x).view(-1, *self.shape)
+        return self.squash(self.linear(z)).view(-1, *self.shape)
 
     def forward(self, z: Tensor) -> Tensor:
         return self.spoil(self.make(z))

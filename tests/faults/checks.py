@@ -74,7 +74,9 @@ def _loads_old_or_new(folder: Path, done: list[int], where: str) -> None:
     except CheckpointError:
         assert not done, f"{where}: step {newest} was saved, and nothing can be read"
         return
-    assert found["step"] in (newest, newest + 1), f"{where}: step {newest} was saved, step {found['step']} is read"
+    assert found["step"] in (newest, newest + 1), (
+        f"{where}: step {newest} was saved, step {found['step']} is read"
+    )
     assert same(found, tree(found["step"])), f"{where}: step {found['step']} is not what was saved"
 
 
@@ -176,6 +178,8 @@ def every_change_is_noticed(content: bytes, read: Callable[[bytes], Any]) -> int
             read(changed)
         except CheckpointError:
             continue
-        place = next((i for i, (a, b) in enumerate(zip(content, changed, strict=False)) if a != b), len(changed))
+        place = next(
+            (i for i, (a, b) in enumerate(zip(content, changed, strict=False)) if a != b), len(changed)
+        )
         raise AssertionError(f"a change at byte {place} of {len(content)} was not noticed")
     return count

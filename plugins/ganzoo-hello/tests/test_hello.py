@@ -1,21 +1,19 @@
-"""What ganzoo expects of a generator and a loss, and that the two train."""
+"""Every part of this package keeps what its kind promises, and the two train."""
 
 from pathlib import Path
 
+import pytest
+
 import ganzoo
-from ganzoo.testing import contract
+from ganzoo.testing import components, contract
 
 
-def test_the_generator_keeps_its_contract() -> None:
-    contract("generators", "sines")
-
-
-def test_the_loss_keeps_its_contract() -> None:
-    contract("losses", "boundary-seeking")
+@pytest.mark.parametrize(("kind", "name"), components("ganzoo-hello"))
+def test_contract(kind: str, name: str) -> None:
+    contract(kind, name)
 
 
 def test_both_train(tmp_path: Path) -> None:
-    run = ganzoo.run(
-        "gaussian", "gaussian", generator="sines", loss="boundary-seeking", steps=2, out=tmp_path / "run"
-    )
+    parts = {"generator": "sines", "loss": "boundary-seeking"}
+    run = ganzoo.run("gaussian", "gaussian", **parts, steps=2, out=tmp_path / "run")
     assert run.step == 2

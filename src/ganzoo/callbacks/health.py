@@ -70,7 +70,9 @@ class Health:
             return
         first = self.since.setdefault(what, run.step)
         if run.step - first >= self.patience_steps and what not in self.warnings:
-            self.warnings[what] = f"step {run.step:,}: {TEXTS[what]}"
+            seen = f"for {self.patience_steps:,} steps {TEXTS[what]}"
+            tips = TIPS[what].format(d=slower(run, "d_optimizer"), g=slower(run, "g_optimizer"))
+            self.warnings[what] = f"step {run.step:,}: {seen} Try {tips}."
             self.write(run)
             run.hooks.hook.warning(run=run, message=self.warnings[what])
 
@@ -102,7 +104,7 @@ class Health:
 def is_perfect(means: Mapping[str, float]) -> bool:
     """Whether the discriminator tells real from generated samples without a doubt."""
     if "d_fake" in means:
-        return means["d_accuracy"] > 0.99 and means["d_fake"] < 0.01
+        return means.get("d_accuracy", 1.0) > 0.99 and means["d_fake"] < 0.01
     # Losses of 0 or more, like hinge and least-squares, have nothing left to learn from.
     told_apart = means.get("real_score", 0.0) > means.get("fake_score", 0.0)
     return told_apart and 0 <= means["d_loss"] < 1e-3
@@ -118,17 +120,19 @@ def spread(samples: "Tensor", labels: "Tensor | None") -> float:
     return torch.cdist(flat, flat)[pairs].mean().item() if pairs.any() else 0.0
 
 
+def slower(run: "Run", role: str) -> str:
+    """How to ask for a quarter of an optimizer's learning rate."""
+    rate = getattr(run.recipe, role).options.get("lr")
+    return f"--set {role}.lr={rate / 4:g}" if isinstance(rate, float) else f"a smaller {role}.lr"
+
+
 TEXTS: Mapping[str, str] = {
-    "perfect": (
-        "the discriminator has not been wrong for a long time, so the generator learns nothing from it. "
-        "Try a smaller d_optimizer.lr (--set d_optimizer.lr=5e-5), --penalty r1, or another --loss."
-    ),
-    "collapse": (
-        "the generator makes nearly the same sample from all noise: it has collapsed. "
-        "Try another --seed, a smaller g_optimizer.lr, --penalty r1, or a larger --batch."
-    ),
-    "runaway": (
-        "the discriminator's loss has grown beyond all measure, and the generator learns little from it. "
-        "Try a smaller d_optimizer.lr, or limit the discriminator with --penalty wgan-gp or --penalty r1."
-    ),
+    "perfect": "the discriminator has hardly ever been wrong, so the generator learns little from it.",
+    "collapse": "the generator has made nearly the same sample from all noise: it has collapsed.",
+    "runaway": "the discriminator's loss has been enormous, so the generator learns nothing useful from it.",
+}
+TIPS: Mapping[str, str] = {
+    "perfect": "{d}, --penalty r1, or another --loss",
+    "collapse": "{g}, another --seed, --penalty r1, or a larger --batch",
+    "runaway": "{d}, or hold the discriminator back with --penalty wgan-gp or --penalty r1",
 }

@@ -184,7 +184,7 @@ def blaming(part: "Resolved") -> Iterator[None]:
 
 
 def broken(part: "Resolved", message: str) -> GanzooError:
-    """The error of a component that is not what its kind promises; one of ganzoo's own was asked for too much."""
+    """The error of a component that is not what its kind promises; ganzoo's own were asked for too much."""
     if part.component.is_builtin:
         return MisfitError(f"{part.label} {message}. Choose other options.")
     return PluginError(f"{part.origin} breaks its contract: it {message}.")

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
-from ganzoo import sources, storage
+from ganzoo import registry, sources, storage
 from ganzoo.errors import GanzooError, PluginError, ResourceError, UsageError
 
 if TYPE_CHECKING:
@@ -85,6 +86,28 @@ def blaming(resolved: "Mapping[str, Sequence[Resolved]]", when: str) -> Iterator
 
 
 @contextlib.contextmanager
+def sampling(network: nn.Module, count: int) -> Iterator[None]:
+    """Turn a failure of a generator at work into an error that says so.
+
+    Raises PluginError and ResourceError; a defect of ganzoo passes through.
+    """
+    try:
+        yield
+    except GanzooError:
+        raise
+    except (Exception, SystemExit) as error:
+        if is_out_of_memory(error):
+            raise ResourceError(
+                f"the memory is full with {count:,} samples ({reason(error)}). Ask for fewer."
+            ) from error
+        module, name = type(network).__module__, type(network).__qualname__
+        if module.partition(".")[0] == registry.CORE:
+            raise
+        message = f"generator {module}:{name} fails to make samples: {reason(error)}"
+        raise PluginError(f"{message} ({sources.where(error, module)})") from error
+
+
+@contextlib.contextmanager
 def explained(run: "Run") -> Iterator[None]:
     """Turn failures of plugins and of the memory into errors that name them; defects of ganzoo pass through.
 
@@ -139,11 +162,10 @@ def explain(error: BaseException, run: "Run") -> GanzooError | None:
         )
     parts = [part for role in run.parts.resolved.values() for part in role]
     blamed = blame(error, parts, in_step=not run.is_whole)
-    return (
-        None
-        if blamed is None
-        else PluginError(f"{blamed[0]} {when}: {reason(error)} ({blamed[1]}).\n{_left(run)}")
-    )
+    if blamed is None:
+        return None
+    who, place = blamed
+    return PluginError(f"{who} {when}: {reason(error)} ({place}).\n{_left(run)}")
 
 
 def blame(error: BaseException, parts: "Sequence[Resolved]", *, in_step: bool) -> tuple[str, str] | None:
@@ -152,12 +174,14 @@ def blame(error: BaseException, parts: "Sequence[Resolved]", *, in_step: bool) -
     packages = {_package(part) for part in foreign}
     steps = [frame for frame in sources.frames(error) if frame.package in packages]
     if steps:
-        package = steps[-1].package
-        own = [part for part in foreign if _package(part) == package]
-        functions = {frame.function.partition(".")[0] for frame in steps}
-        named = [part for part in own if part.component.value.rpartition(":")[2] in functions]
-        first, *others = named or own
-        return f"{f'a part of {package}' if others else first.origin} failed", steps[-1].place
+        own = [part for part in foreign if _package(part) == steps[-1].package]
+        names = {part.component.value.rpartition(":")[2]: part for part in own}
+        functions = [frame.function.partition(".")[0] for frame in reversed(steps)]
+        at_work = next(
+            (names[name] for name in functions if name in names), own[0] if len(own) == 1 else None
+        )
+        who = at_work.origin if at_work else f"a part of {own[0].component.package}"
+        return f"{who} failed", steps[-1].place
     # What a part returned may be what ganzoo's own code stumbled over in a step; callbacks return nothing.
     names = ", ".join(part.origin for part in foreign if part.role != "callback")
     return (f"training with {names} failed", sources.where(error)) if names and in_step else None

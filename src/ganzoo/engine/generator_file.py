@@ -96,9 +96,8 @@ def _number(value: object) -> int:
     return value
 
 
-def _limits(low: object, high: object) -> tuple[float, float]:
-    numbers = isinstance(low, float | int) and isinstance(high, float | int)
-    if not numbers or not -math.inf < low < high < math.inf:
+def _limits(low: float, high: float) -> tuple[float, float]:
+    if not -math.inf < low < high < math.inf:
         raise ValueError(f"the values of its samples lie between {low!r:.40} and {high!r:.40}")
     return float(low), float(high)
 
@@ -108,7 +107,7 @@ def _network(
     part: Part,
     spec: DataSpec,
     latent: Latent,
-    weights: dict[str, Tensor],
+    weights: dict[str, Any],
     dtype: torch.dtype,
     *,
     typed: bool,
@@ -136,9 +135,10 @@ def _network(
 
 
 @contextlib.contextmanager
-def _no_larger_than(weights: dict[str, Tensor], what: str) -> Iterator[None]:
+def _no_larger_than(weights: dict[str, Any], what: str) -> Iterator[None]:
     """Stop the building of a network that has far more parameters than there are weights for."""
-    tensors, values = 4 * len(weights) + 100, 4 * sum(value.numel() for value in weights.values()) + 10**6
+    sizes = [value.numel() for value in weights.values() if isinstance(value, Tensor)]
+    tensors, values = 4 * len(weights) + 100, 4 * sum(sizes) + 10**6
 
     def count(module: nn.Module, key: str, parameter: nn.Parameter | None) -> None:
         nonlocal tensors, values

@@ -45,7 +45,7 @@ class Resolved:
 
     @property
     def origin(self) -> str:
-        """The label with the package that brings it, if that is another than ganzoo: `generator mine of my-gan`."""
+        """The label with the package, if another than ganzoo brings it: `generator mine of my-gan`."""
         installed = self.component.version and not self.component.is_builtin
         return f"{self.label} of {self.component.package}" if installed else self.label
 

@@ -78,6 +78,7 @@ class Metrics:
         """Forget what was written after the first `size` bytes."""
         if self.size < size:
             _log.warning("%s has lost its last lines; the curves will have a gap.", self.path)
+            size = storage.read(self.path).rfind(b"\n") + 1 if self.size else 0
         storage.truncate(self.path, size)
 
     def read(self) -> list[dict[str, float]]:

@@ -241,11 +241,7 @@ class Run:
             message = "the training data differ from those of the checkpoint."
             raise CheckpointError(f"{message} Name the right ones with --data, or add --allow-other-data.")
         self.restore(tree)
-        now, before = state.environment(self), tree["environment"]
-        changes = [
-            f"{name} {now[name]} instead of {before[name]}" for name in now if now[name] != before[name]
-        ]
-        changes += [] if same_data else ["other training data"]
+        changes = state.changes(self, tree) + ([] if same_data else ["other training data"])
         if changes:
             self.warn(f"not bit-exact: {', '.join(changes)}")
 

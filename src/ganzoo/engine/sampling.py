@@ -36,9 +36,10 @@ class Trained:
 
         labels: one for each sample, or fewer, which are repeated in turn; without them a conditional
         generator goes through all classes. Raises UsageError for labels that do not exist or a generator that
-        knows none.
+        knows none, ResourceError and PluginError.
         """
-        x = draw(self.network, self.latent, self.spec, count, labels, seed)
+        with faults.sampling(self.network, count):
+            x = draw(self.network, self.latent, self.spec, count, labels, seed)
         if self.spec.value_range is None:
             return x
         low, high = self.spec.value_range
@@ -86,7 +87,14 @@ def _labels(
             )
         return None
     classes = spec.classes or 0
-    wanted = torch.arange(classes) if labels is None else torch.as_tensor(labels, dtype=torch.int64).flatten()
+    try:
+        wanted = torch.arange(classes) if labels is None else torch.as_tensor(labels, dtype=torch.int64)
+        wanted = wanted.flatten()
+    except (ValueError, TypeError, OverflowError, RuntimeError) as error:
+        given = str(labels)[:60]
+        raise UsageError(
+            f"labels are {given}; they must be whole numbers from 0 to {classes - 1}."
+        ) from error
     if wanted.numel() == 0 or wanted.min() < 0 or wanted.max() >= classes:
         raise UsageError(f"labels are {wanted.tolist()}; they must be whole numbers from 0 to {classes - 1}.")
     return wanted.repeat(-(-count // len(wanted)))[:count]

@@ -50,7 +50,8 @@ def restore(run: "Run", tree: Mapping[str, Any]) -> None:
             "the checkpoint",
         )
         window = {name: value.to(run.device) for name, value in tree["window"].items()}
-        step, rollbacks = int(tree["step"]), int(tree["rollbacks"])
+        step, rollbacks, _ = (_count(tree[name]) for name in ("step", "rollbacks", "metrics_bytes"))
+        dict(tree["callbacks"])
     except UNREADABLE as error:
         raise CheckpointError(f"the checkpoint is not one of this recipe: {error!r:.200}.") from error
     for name, network in _modules(run):
@@ -59,6 +60,12 @@ def restore(run: "Run", tree: Mapping[str, Any]) -> None:
         _put_optimizer(run, turn, optimizers[turn.name], needed[turn.name])
     run.window.load_state_dict(window)
     run.step, run.rollbacks = step, rollbacks
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r:.20} is not a count")
+    return value
 
 
 def networks(run: "Run") -> dict[str, Table]:
@@ -142,6 +149,14 @@ def environment(run: "Run") -> dict[str, str | int]:
         "precision": run.settings.precision,
         "seed": run.settings.seed,
     }
+
+
+def changes(run: "Run", tree: Mapping[str, Any]) -> list[str]:
+    """How the environment differs from that of a gathered state: `threads 2 instead of 1`."""
+    known = tree.get("environment")
+    before = known if isinstance(known, dict) else {}
+    now = environment(run)
+    return [f"{key} {now[key]} instead of {before.get(key)}" for key in now if now[key] != before.get(key)]
 
 
 def fingerprint(samples: Samples) -> str:

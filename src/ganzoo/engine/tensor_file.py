@@ -51,8 +51,8 @@ DTYPES: Mapping[torch.dtype, str] = MappingProxyType(
 )
 
 
-def encode(tree: Tree, format_name: str) -> list[memoryview]:
-    """A tree as the content of a file in pieces, the header first; the others are views of the tensors.
+def encode(tree: Mapping[str, Tree], format_name: str) -> list[memoryview]:
+    """A table as the content of a file in pieces, the header first; the others are views of the tensors.
 
     Raises CheckpointError for what a file cannot hold.
     """
@@ -98,8 +98,8 @@ def _view(name: str, tensor: Tensor) -> memoryview:
     return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
 
 
-def decode(content: bytes, what: str, format_name: str) -> Tree:
-    """The tree of a file's content. Raises CheckpointError for anything that `encode` did not write."""
+def decode(content: bytes, what: str, format_name: str) -> dict[str, Any]:
+    """The table that a file's content holds. Raises CheckpointError for anything that `encode` did not write."""
     entry = _entry(content, what)
     if entry.get("format") != format_name:
         raise CheckpointError(f"{what} is not a {format_name} file.")
@@ -111,9 +111,12 @@ def decode(content: bytes, what: str, format_name: str) -> Tree:
     try:
         if version != VERSION:
             raise ValueError(f"format {version!r:.20}")
-        return unpack(entry["tree"], safetensors.torch.load(content))
+        tree = unpack(entry["tree"], safetensors.torch.load(content))
+        if not isinstance(tree, dict):
+            raise TypeError("it holds no table")
     except UNREADABLE as error:
         raise CheckpointError(f"{what} is damaged: {str(error)[:200]}") from error
+    return tree
 
 
 def unpack(plain: Any, tensors: Mapping[str, Tensor]) -> Tree:

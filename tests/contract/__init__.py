@@ -1,0 +1,1 @@
+"""Every installed component keeps its promises, and every combination trains or is refused."""
