@@ -40,7 +40,7 @@ def _block(info: str, text: str) -> Block:
 
 
 def commands(block: Block) -> Iterator[Command]:
-    """The commands of a `console` block, after `$ `, or of a `bash` block, a line each; `&&` joins several."""
+    """The commands of a block, after `$ ` in `console`, a line each in `bash`; `&&` joins several."""
     lines = block.text.splitlines()
     starts = [i for i, line in enumerate(lines) if block.language == "bash" or line.startswith("$ ")]
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):

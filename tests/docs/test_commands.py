@@ -1,9 +1,9 @@
 """Every command and every Python block of README and docs works.
 
-They run in the order of the page, in an empty folder that has a folder my-pictures. Trainings last two steps, and
-two more each time that one goes on; otherwise everything is as written. Not run are `pip install`, except that
-`--editable .` makes the folder look installed, and what makes an environment, starts the tests or needs a data set
-that is not here.
+They run in the order of the page, in an empty folder that has a folder my-pictures. Trainings last two
+steps, and two more each time that one goes on; otherwise everything is as written. Not run are `pip install`,
+except that `--editable .` makes the folder look installed, and what makes an environment, starts the tests or
+needs a data set that is not here.
 """
 
 import itertools

@@ -135,7 +135,7 @@ def rescue(run: "Run") -> None:
         return
     try:
         run.save()
-    except Exception as error:  # the failure that brought us here is the one to report
+    except (Exception, SystemExit) as error:  # the failure that brought us here is the one to report
         _log.warning("step %d cannot be saved: %s", run.step, reason(error))
 
 
@@ -183,8 +183,8 @@ def blame(error: BaseException, parts: "Sequence[Resolved]", *, in_step: bool) -
         who = at_work.origin if at_work else f"a part of {own[0].component.package}"
         return f"{who} failed", steps[-1].place
     # What a part returned may be what ganzoo's own code stumbled over in a step; callbacks return nothing.
-    names = ", ".join(part.origin for part in foreign if part.role != "callback")
-    return (f"training with {names} failed", sources.where(error)) if names and in_step else None
+    others = ", ".join(part.origin for part in foreign if part.role != "callback")
+    return (f"training with {others} failed", sources.where(error)) if others and in_step else None
 
 
 def _package(part: "Resolved") -> str:

@@ -36,7 +36,7 @@ def end(run: Run, error: BaseException | None) -> None:
     try:
         with faults.explained(run):
             run.hooks.hook.run_end(run=run, error=error)
-    except Exception as failure:
+    except (Exception, SystemExit) as failure:
         if error is None:
             raise
         logging.getLogger("ganzoo").warning("%s", failure)

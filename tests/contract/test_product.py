@@ -1,0 +1,225 @@
+"""Every combination of generator, discriminator, loss, penalty and data set trains or is refused with a reason.
+
+Data sets with the same promise are the same random stand-in: a combination is played once and counted for each.
+"""
+
+import itertools
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from ganzoo import registry
+from ganzoo.datasets.base import DataFolders
+from ganzoo.engine.build import network_spec
+from ganzoo.engine.game import Batch, StandardGame, play_step
+from ganzoo.engine.parts import Parts, Resolved, look_up, resolve
+from ganzoo.errors import MisfitError
+from ganzoo.recipe import Part
+from ganzoo.spec import DataSpec
+from ganzoo.testing import draw
+from ganzoo.zoo.fashion import RECIPE
+
+BATCH, LATENT, WIDTH = 3, 4, 2
+SMALL = {"latent": LATENT, "batch": BATCH, "game.share": "nothing"}
+NAMES = {
+    role: [component.full_name for component in registry.components(kind)]
+    for role, kind in (("generator", "generators"), ("discriminator", "discriminators"), ("loss", "losses"))
+} | {"penalty": ["none", *(component.full_name for component in registry.components("penalties"))]}
+DATASETS = [component.full_name for component in registry.components("datasets")]
+Choice = tuple[str, str]  # a loss and a penalty
+CHOICES: list[Choice] = list(itertools.product(NAMES["loss"], NAMES["penalty"]))
+
+
+@cache
+def resolved(role: str, name: str) -> Resolved:
+    """A component, narrow where it has a width."""
+    part = look_up(role, Part(name))
+    return look_up(role, Part(name, width=WIDTH)) if "width" in part.options else part
+
+
+@pytest.fixture(scope="module")
+def specs(tmp_path_factory) -> dict[DataSpec, list[str]]:
+    """The promises of all data sets, each with the names of those that make it."""
+    pictures = tmp_path_factory.mktemp("pictures")
+    for number in range(3):
+        pixels = np.random.default_rng(number).integers(0, 256, (9, 12, 3), np.uint8)
+        Image.fromarray(pixels).save(pictures / f"{number}.png")
+    needed = {"ganzoo/folder": {"path": str(pictures), "image_size": 16}}
+    found: dict[DataSpec, list[str]] = {}
+    for name in DATASETS:
+        part = look_up("dataset", Part(name, **needed.get(name, {})))
+        spec = replace(part.build(DataFolders(download=False)).spec, size=2 * BATCH)
+        found.setdefault(network_spec(spec, RECIPE), []).append(name)
+    return found
+
+
+@dataclass(frozen=True)
+class OncePerPair(Parts):
+    """Parts that keep the networks of a pair, and what is known of them, for the next combination."""
+
+    kept: dict[str, Any] = field(default_factory=dict)
+
+    def pair(self) -> tuple[nn.Module, nn.Module]:
+        if "pair" not in self.kept:
+            self.kept["pair"] = super().pair()
+            self.kept["weights"] = [
+                {name: value.clone() for name, value in network.state_dict().items()}
+                for network in self.kept["pair"]
+            ]
+        for network, weights in zip(self.kept["pair"], self.kept["weights"], strict=True):
+            network.load_state_dict(weights)
+        return self.kept["pair"]
+
+    def joint_caller(self, network):
+        if "joint" not in self.kept:
+            self.kept["joint"] = super().joint_caller(network)
+        return self.kept["joint"]
+
+
+def play(
+    generator: str, discriminator: str, spec: DataSpec, choices: Iterable[Choice]
+) -> Iterator[MisfitError | None]:
+    """Build the game of each choice of loss and penalty and play two steps; the refusals, None for no refusal."""
+    recipe, parts = RECIPE.with_part("callback", ()), {}
+    for path, value in SMALL.items():
+        recipe = recipe.set(path, value)
+    recipe, common = resolve(recipe)
+    common |= {
+        "generator": [resolved("generator", generator)],
+        "discriminator": [resolved("discriminator", discriminator)],
+    }
+    kept: dict[str, Any] = {}
+    for loss, penalty in choices:
+        penalties = [] if penalty == "none" else [resolved("penalty", penalty)]
+        parts = {**common, "loss": [resolved("loss", loss)], "penalty": penalties}
+        try:
+            game = common["game"][0].build(OncePerPair(recipe, parts, spec, kept=kept))
+        except MisfitError as error:
+            yield error
+            continue
+        for step in range(2):
+            stats = play_step(game, Batch(*draw(spec, BATCH, seed=step)), step)
+            assert all(value.isfinite().all() for value in stats.values()), (
+                generator,
+                discriminator,
+                spec,
+                loss,
+                penalty,
+            )
+        assert_finite(game, (generator, discriminator, spec, loss, penalty))
+        yield None
+
+
+def assert_finite(game: StandardGame, where: tuple) -> None:
+    for network in game.players.values():
+        values = [value.flatten() for value in network.state_dict().values() if value.is_floating_point()]
+        assert torch.cat(values).isfinite().all(), where
+
+
+def assert_names_two_parts(error: MisfitError, generator: str, discriminator: str, spec: DataSpec) -> None:
+    """The message names both parts, and says why."""
+    text = str(error)
+    named = [
+        f"generator {generator.rpartition('/')[2]}" in text,
+        f"discriminator {discriminator.rpartition('/')[2]}" in text,
+        "the data are" in text or "the data have no labels" in text or "data is" in text,
+    ]
+    assert sum(named) >= 2, text
+    reasons = (
+        "makes pictures",
+        "judges pictures",
+        "have no labels",
+        "judges labels",
+        f"data is {spec.shape_text}",
+    )
+    assert any(reason in text for reason in reasons), text
+
+
+@pytest.fixture(autouse=True)
+def _quiet_and_watched(tmp_path, monkeypatch, caplog):
+    """Warnings of conditional generators that nobody teaches are many here; no file may appear."""
+    caplog.set_level(logging.ERROR, logger="ganzoo")
+    monkeypatch.chdir(tmp_path)
+    yield
+    assert list(tmp_path.iterdir()) == []
+
+
+def walk(specs: dict[DataSpec, list[str]], pick) -> Counter[str]:
+    """Play the chosen combinations of every pair of networks on every kind of data; how many ended how."""
+    ends: Counter[str] = Counter()
+    for spec, names in specs.items():
+        for generator, discriminator in itertools.product(NAMES["generator"], NAMES["discriminator"]):
+            choices = pick(generator, discriminator, spec)
+            for refusal in play(generator, discriminator, spec, choices):
+                if refusal is not None:
+                    assert_names_two_parts(refusal, generator, discriminator, spec)
+                ends["refused" if refusal else "trained"] += len(names)
+    return ends
+
+
+def fits(generator: str, discriminator: str, spec: DataSpec) -> bool:
+    """Which networks fit, written down independently of them; only for those of ganzoo itself."""
+    g, d = generator.rpartition("/")[2], discriminator.rpartition("/")[2]
+    if "dcgan" in (g, d) and len(spec.shape) != 3:
+        return False
+    if "cgan" in (g, d) and spec.classes is None:
+        return False
+    return not (d == "cgan" and g != "cgan")
+
+
+def test_a_sample_with_every_pair_of_choices_trains_or_is_refused(specs):
+    uncovered = {
+        (a, b)
+        for one, other in itertools.combinations(["generator", "discriminator", "loss", "penalty", "data"], 2)
+        for a, b in itertools.product(values(one, specs), values(other, specs))
+    }
+
+    def pick(generator, discriminator, spec):
+        def gain(choice):
+            return len(uncovered & pairs_of(generator, discriminator, spec, choice))
+
+        best = max(CHOICES, key=gain)
+        uncovered.difference_update(pairs_of(generator, discriminator, spec, best))
+        return [best]
+
+    ends = walk(specs, pick)
+    assert uncovered == set()
+    assert ends.total() == len(DATASETS) * len(NAMES["generator"]) * len(NAMES["discriminator"])
+    assert ends == expected(specs, 1)
+
+
+def values(role: str, specs) -> list[tuple[str, Any]]:
+    return [(role, value) for value in (specs if role == "data" else NAMES[role])]
+
+
+def pairs_of(generator, discriminator, spec, choice) -> set:
+    roles = ["generator", "discriminator", "loss", "penalty", "data"]
+    chosen = zip(roles, (generator, discriminator, *choice, spec), strict=True)
+    return set(itertools.combinations(chosen, 2))
+
+
+def expected(specs, each: int) -> Counter[str]:
+    """How many combinations train and how many are refused."""
+    ends: Counter[str] = Counter()
+    for spec, names in specs.items():
+        for generator, discriminator in itertools.product(NAMES["generator"], NAMES["discriminator"]):
+            ends["trained" if fits(generator, discriminator, spec) else "refused"] += each * len(names)
+    return ends
+
+
+@pytest.mark.slow
+def test_the_whole_product_trains_or_is_refused(specs):
+    ends = walk(specs, lambda *_: CHOICES)
+    print(f"{ends['trained']} combinations train, {ends['refused']} are refused, {ends.total()} in all")
+    sizes = [len(names) for names in NAMES.values()]
+    assert ends.total() == len(DATASETS) * int(np.prod(sizes))
+    assert ends == expected(specs, len(CHOICES))
