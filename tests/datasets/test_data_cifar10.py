@@ -144,7 +144,9 @@ def test_an_archive_cut_off_anywhere_or_with_a_wrong_checksum(folders: DataFolde
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"<html>", gzip.compress(b"<html>" * 1000), gzip.compress(bytes(10_240))]
+    "content",
+    [b"", b"<html>", gzip.compress(b"<html>" * 1000), gzip.compress(bytes(10_240))],
+    ids=["nothing", "a page", "a packed page", "packed zeros"],
 )
 def test_something_else_under_its_name(folders: DataFolders, content: bytes) -> None:
     assert folders.data is not None

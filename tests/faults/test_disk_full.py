@@ -66,7 +66,11 @@ def test_a_full_disk_at_any_file(
     assert "bytes needed" in message
     assert f"Step {kept} is saved; continue with: ganzoo resume {out}" in message
     assert len(message.splitlines()) <= 3
-    lines = (out / "metrics.jsonl").read_bytes().splitlines(keepends=True) if (out / "metrics.jsonl").exists() else []
+    lines = (
+        (out / "metrics.jsonl").read_bytes().splitlines(keepends=True)
+        if (out / "metrics.jsonl").exists()
+        else []
+    )
     assert all(line.endswith(b"}\n") for line in lines)
     assert not list(out.rglob("*.tmp"))
     small.resume(out)
@@ -115,7 +119,16 @@ def test_the_command_line_exits_with_7(
 ) -> None:
     monkeypatch.setattr(storage, "os", Filled("checkpoints", 5))
     values = [f"--set={name}={value}" for name, value in small.SMALL.items()]
-    arguments = ["run", "gaussian", small.DATASET, "--config", str(small.config(tmp_path)), "--steps", "7", *values]
+    arguments = [
+        "run",
+        "gaussian",
+        small.DATASET,
+        "--config",
+        str(small.config(tmp_path)),
+        "--steps",
+        "7",
+        *values,
+    ]
     result = ganzoo(*arguments, "--out", str(tmp_path / "run"), "--quiet")
     assert result.code == 7
     assert "the disk is full" in result.err

@@ -222,16 +222,15 @@ def test_a_signal_while_torch_is_imported(tmp_path: Path, number: int, word: str
 
 
 def test_a_process_that_is_terminated(tmp_path: Path) -> None:
-    """From outside, with the command line's message and exit code, and again after `resume`."""
+    """From outside, with the command line's message and exit code."""
     out = tmp_path / "run"
     main = [sys.executable, "-c", "import sys; from ganzoo.cli import main; sys.exit(main())"]
-    new = ["run", "gaussian", "gaussian", "--out", str(out), "--config", str(small.config(tmp_path))]
-    for command in (new, ["resume", str(out)]):
-        process = subprocess.Popen([*main, *command], stderr=subprocess.PIPE, text=True)
-        assert process.stderr is not None
-        process.stderr.readline()  # its first line says that it trains
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
-        assert process.returncode == 143
-        assert f"saved; continue with: ganzoo resume {out}" in err
-        assert "Traceback" not in err
+    arguments = ["run", "gaussian", "gaussian", "--out", str(out), "--config", str(small.config(tmp_path))]
+    process = subprocess.Popen([*main, *arguments], stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    process.stderr.readline()  # its first line says that it trains
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert f"saved; continue with: ganzoo resume {out}" in err
+    assert "Traceback" not in err

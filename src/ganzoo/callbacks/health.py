@@ -45,13 +45,13 @@ class Health:
         if "d_loss" not in numbers:
             return
         weight = min(1.0, (run.step - self.seen_at) / MEMORY_STEPS)
-        for name in WATCHED:
-            if name in numbers:
-                before = self.means.get(name, numbers[name])
-                self.means[name] = before + weight * (numbers[name] - before)
+        watched = {name: numbers[name] for name in WATCHED if name in numbers}
+        for name, value in {**watched, "size": abs(numbers["d_loss"])}.items():
+            before = self.means.get(name, value)
+            self.means[name] = before + weight * (value - before)
         self.seen_at = run.step
         self.watch(run, "perfect", is_perfect(self.means))
-        self.watch(run, "runaway", abs(self.means["d_loss"]) > ENORMOUS)
+        self.watch(run, "runaway", self.means["size"] > ENORMOUS)
 
     @hookimpl
     def step_end(self, run: "Run") -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ganzoo.cli import _options, _output
+from ganzoo.engine import directory
 
 
 @click.command("resume")
@@ -25,6 +26,7 @@ def command(run: Path, quiet: bool, as_json: bool, **given: Any) -> None:
 
     The parts, the seed and every number come from the run's own run.toml.
     """
+    directory.existing(run)  # before torch is imported
     _options.show_messages(quiet)
     roles = ("generator", "discriminator", "loss", "dataset")
     typed = {role: value for role in roles if (value := given.pop(role)) is not None}
