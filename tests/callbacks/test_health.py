@@ -160,6 +160,18 @@ def test_a_collapsed_generator_is_said_once(tmp_path, recipe, generator):
     assert (done.run.directory / "warnings.txt").read_text() == message + "\n"
 
 
+class Narrow(Same):
+    """Makes nearly the same picture from all noise."""
+
+    def forward(self, z):
+        return (super().forward(z) + 0.05 * z[:, :1, None, None].clamp(-1, 1)).clamp(-1, 1)
+
+
+def test_samples_that_are_much_alike_are_given_more_time(tmp_path):
+    (message,) = train(tmp_path / "run", 30, "Narrow").said
+    assert message.startswith("step 20: for 18 steps the generator's samples have been much more alike")
+
+
 @pytest.mark.parametrize("stop", [3, 8, 9])
 def test_a_resumed_run_warns_when_it_would_have_and_not_again(tmp_path, stop):
     whole = train(tmp_path / "whole", 12)

@@ -198,7 +198,6 @@ def test_a_partial_batch_of_one_trains_without_a_warning(tmp_path, discriminator
         run.play()
 
 
-@pytest.mark.xfail(strict=True, reason="only the promised number of samples is checked", raises=ValueError)
 def test_a_partial_batch_that_only_shows_when_the_data_are_there(tmp_path):
     """Ten were promised and nine are left: batches of 4, 4 and then 1, which batch norm cannot learn from."""
     run = ready(
@@ -230,6 +229,13 @@ def test_checks_move_no_running_statistic_and_no_random_state(tmp_path):
     norms = [m for n in run.game.players.values() for m in n.modules() if isinstance(m, nn.BatchNorm1d)]
     assert [m.num_batches_tracked.item() for m in norms] == [0] * 4
     assert all((m.running_mean == 0).all() for m in norms)
+
+
+def test_checks_move_no_state_of_a_loss(tmp_path):
+    run = ready(tmp_path, loss=broken("Counter"))
+    assert run.game.loss.count == 0
+    play(run, 3)
+    assert run.game.loss.count == 3
 
 
 def test_no_data_are_loaded_before_parts_fit(tmp_path, monkeypatch):

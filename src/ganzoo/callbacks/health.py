@@ -19,16 +19,17 @@ FILE = "warnings.txt"
 WATCHED = ("d_loss", "d_real", "d_fake", "d_accuracy", "real_score", "fake_score")
 MEMORY_STEPS = 200  # over which numbers are averaged, so that a single batch decides nothing
 COMPARED = 64
-ALIKE = 0.05  # of the distance between two real samples
+SAME, ALIKE = 0.05, 0.25  # of the distance between two real samples
 ENORMOUS = 1e4
 
 
 class Health:
     """Says once what looks hopeless, and what to try; warnings.txt keeps it.
 
-    That is a discriminator that is right about everything, a generator that makes one sample only, or a loss
-    that runs away; a generator that makes a few samples instead of many is not noticed. patience_steps: how
-    long it must have looked like that. every_steps: how often generated samples are compared with real ones.
+    That is a discriminator that is right about everything, a generator whose samples are all alike, or a loss
+    that runs away; a generator that makes a few very different samples instead of many is not noticed.
+    patience_steps: how long it must have looked like that. every_steps: how often generated samples are
+    compared with real ones.
     """
 
     def __init__(self, *, patience_steps: PositiveInt = 3000, every_steps: PositiveInt = 500) -> None:
@@ -61,16 +62,20 @@ class Health:
             if self.real_spread is None:
                 self.real_spread = spread(real, labels if run.is_conditional else None)
             made = spread(fakes_like(run, labels, len(real)), labels if run.is_conditional else None)
-            self.watch(run, "collapse", made < ALIKE * self.real_spread)
+            self.watch(run, "collapse", made < SAME * self.real_spread)
+            # Less certain, and how many games begin: it takes longer.
+            alike = "collapse" not in self.warnings and made < ALIKE * self.real_spread
+            self.watch(run, "alike", alike, 3 * self.patience_steps)
 
-    def watch(self, run: "Run", what: str, looks_bad: bool) -> None:
+    def watch(self, run: "Run", what: str, looks_bad: bool, patience_steps: int = 0) -> None:
         """Warn once of what has looked bad for long without a pause."""
         if not looks_bad:
             self.since.pop(what, None)
             return
         first = self.since.setdefault(what, run.step)
-        if run.step - first >= self.patience_steps and what not in self.warnings:
-            seen = f"for {self.patience_steps:,} steps {TEXTS[what]}"
+        patience_steps = patience_steps or self.patience_steps
+        if run.step - first >= patience_steps and what not in self.warnings:
+            seen = f"for {patience_steps:,} steps {TEXTS[what]}"
             tips = TIPS[what].format(d=slower(run, "d_optimizer"), g=slower(run, "g_optimizer"))
             self.warnings[what] = f"step {run.step:,}: {seen} Try {tips}."
             self.write(run)
@@ -129,10 +134,12 @@ def slower(run: "Run", role: str) -> str:
 TEXTS: Mapping[str, str] = {
     "perfect": "the discriminator has hardly ever been wrong, so the generator learns little from it.",
     "collapse": "the generator has made nearly the same sample from all noise: it has collapsed.",
+    "alike": "the generator's samples have been much more alike than real ones: it may have collapsed.",
     "runaway": "the discriminator's loss has been enormous, so the generator learns nothing useful from it.",
 }
 TIPS: Mapping[str, str] = {
     "perfect": "{d}, --penalty r1, or another --loss",
     "collapse": "{g}, another --seed, --penalty r1, or a larger --batch",
+    "alike": "{g}, another --seed, --penalty r1, or a larger --batch",
     "runaway": "{d}, or hold the discriminator back with --penalty wgan-gp or --penalty r1",
 }

@@ -62,6 +62,7 @@ def loss(part: "Resolved", made: Any) -> None:
     """Both players' losses must be finite scalars with a gradient. Raises PluginError."""
     real, fake = torch.tensor([0.5, -0.2], requires_grad=True), torch.tensor([-0.3, 0.1], requires_grad=True)
     with blaming(part):
+        made = deepcopy(made)  # a loss may keep state
         values = {
             "discriminator": made.discriminator(real, fake),
             "generator": made.generator(fake, real)

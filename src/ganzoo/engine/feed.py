@@ -36,7 +36,11 @@ def epoch_borders(recipe: Recipe, size: int) -> list[int]:
 
 def smallest_batch(recipe: Recipe, size: int) -> int:
     """The size of the smallest batch of an epoch."""
-    return min(end - start for start, end in pairwise(epoch_borders(recipe, size)))
+    return _smallest(epoch_borders(recipe, size))
+
+
+def _smallest(borders: list[int]) -> int:
+    return min(end - start for start, end in pairwise(borders))
 
 
 class Feed:
@@ -56,6 +60,11 @@ class Feed:
         self.order, self.seed = recipe.order, seed
         self.borders = epoch_borders(recipe, len(samples))
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
+
+    @property
+    def smallest_batch(self) -> int:
+        """The size of the smallest batch of an epoch."""
+        return _smallest(self.borders)
 
     def batch(self, step: int) -> tuple[Tensor, Tensor | None]:
         """Samples (N, *shape) and labels (N,) or None of a step."""

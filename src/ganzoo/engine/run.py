@@ -18,7 +18,7 @@ from ganzoo.engine import divergence, generator_file, promises, sampling, state
 from ganzoo.engine.calls import takes
 from ganzoo.engine.checkpoint import Checkpoints
 from ganzoo.engine.ema import Average
-from ganzoo.engine.feed import Feed, epoch_borders
+from ganzoo.engine.feed import Feed, epoch_borders, smallest_batch
 from ganzoo.engine.game import Batch, Game, play_step
 from ganzoo.engine.parts import Parts
 from ganzoo.engine.record import Metrics, Window
@@ -74,7 +74,11 @@ class Run:
             raise DataError("the data set has no training samples. Choose another.")
         like = torch.empty(0, device=self.device, dtype=self.parts.dtype)
         feed = Feed(samples, self.dataset.spec, self.spec, self.recipe, self.settings.seed, like)
-        self.borders = feed.borders  # fewer samples than promised where some were skipped
+        # Fewer samples than promised where some were skipped; the parts were checked for those promised.
+        if feed.smallest_batch == 1 < smallest_batch(self.recipe, self.dataset.spec.size):
+            left = f"{len(samples)} samples are left, and the last batch of an epoch has one sample"
+            raise DataError(f"{left}. Set last_batch=drop or another batch.")
+        self.borders = feed.borders
         return feed
 
     @property
