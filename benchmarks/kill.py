@@ -1,8 +1,8 @@
 """Kill -9 at random moments, again and again: nothing may be lost, and the end must be the same to the bit.
 
-A small GAN trains in a child process that is killed and then resumed until it is done; its records, its generator
-and its last checkpoint are compared with those of a run that nobody disturbed. Children are forked from a process
-that has trained that run itself, on one thread, so that nothing is imported any more and a round takes a moment.
+A small GAN trains in a child process that is killed and then resumed until it is done; its records, its
+generator and its last checkpoint are compared with those of a run that nobody disturbed. Children are forked
+from a process that has trained that run itself, on one thread: nothing is imported again, a round is short.
 
     python benchmarks/kill.py --rounds 200
 """
@@ -37,7 +37,7 @@ record_every_steps = 2
 
 @dataclass
 class Count:
-    """What happened. hit: kills in the middle of a save; lost: saved checkpoints that could not be read again."""
+    """What happened. hit: kills in the middle of a save; lost: checkpoints that could not be read again."""
 
     rounds: int = 0
     kills: int = 0
@@ -139,7 +139,8 @@ def main() -> int:
                 count.different += product(out) != expected
                 out = Path(home) / f"run-{count.rounds}"
     count.seconds = round(time.monotonic() - began, 1)
-    print(json.dumps(asdict(count)) if given.json else "\n".join(f"{k:10}{v}" for k, v in asdict(count).items()))
+    table = asdict(count)
+    print(json.dumps(table) if given.json else "\n".join(f"{name:10}{n}" for name, n in table.items()))
     return int(count.lost + count.different + count.failed > 0 or not count.finished)
 
 

@@ -225,7 +225,12 @@ def test_fewer_samples_than_promised_are_counted_as_they_are(tmp_path):
 
 
 def test_checks_move_no_running_statistic_and_no_random_state(tmp_path):
-    run = ready(tmp_path, generator=Part("vanilla-bn"), discriminator=broken("Mixing"))
+    run = ready(
+        tmp_path,
+        generator=Part("vanilla-bn"),
+        discriminator=broken("Mixing"),
+        penalty=(Part("r1"), Part("dragan")),
+    )
     norms = [m for n in run.game.players.values() for m in n.modules() if isinstance(m, nn.BatchNorm1d)]
     assert [m.num_batches_tracked.item() for m in norms] == [0] * 4
     assert all((m.running_mean == 0).all() for m in norms)

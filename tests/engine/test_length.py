@@ -91,7 +91,7 @@ def test_learning_rates_are_the_factor_times_the_first(tmp_path):
     assert g_rates == [0.25] * 10
 
 
-@pytest.mark.parametrize("batch", [4, 8, 20])
+@pytest.mark.parametrize("batch", [4, 8, 12, 20])
 def test_the_average_counts_images(tmp_path, batch):
     """Where the weights never move but once, the average is a function of the images seen since."""
     run = ready(

@@ -58,7 +58,7 @@ class CrashingDisk(Disk):
 
 
 class Snapshots(Disk):
-    """Keeps what a crash before each call, or after half of a write, would leave: a copy of `root` by number."""
+    """Keeps what a crash before each call, or after half of a write, would leave: copies of `root`."""
 
     def __init__(self, root: Path, copies: Path) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class Snapshots(Disk):
 
 
 class FailingDisk(Disk):
-    """Answers a call with an error, and the later ones too if it is `lasting`; half of a write is done before."""
+    """Answers a call with an error, later ones too if it is `lasting`; half of a write is done before."""
 
     def __init__(self, at: int, error: int, lasting: bool = False, only: str = "") -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class Inode:
     current: bytes = b""
 
     def after_loss(self, variant: int) -> bytes:
-        """What a power loss may leave: the old; the new; zeros, or half zeros, where something was written."""
+        """What a power loss may leave: the old, the new, or zeros where something was written."""
         kept = self.certain if self.current.startswith(self.certain) else b""
         rest = self.current[len(kept) :]
         half, zeros = len(rest) // 2, bytes(len(rest))
@@ -113,13 +113,13 @@ State = dict[str, bytes | None]  # the content of files by path, None for folder
 
 
 class Recorder(Disk):
-    """Works, and tells `watch` after every call all that a power loss at this moment might leave below `root`.
+    """Works, and tells `watch` after every call what a power loss now might leave below `root`.
 
-    Contents that are not synced may be absent, whole, zero or half zero. Names that are not synced may be there or
+    Contents that are not synced may be absent, whole, zero or half zero; names not synced may be there or
     not, each on its own: new files, renames and removals.
     """
 
-    def __init__(self, root: Path, watch: Callable[[list[State]], None]) -> None:
+    def __init__(self, root: Path, watch: Callable[[Iterator[State]], None]) -> None:
         super().__init__()
         self.root, self.watch = root, watch
         self.certain: Names = {}
@@ -134,7 +134,7 @@ class Recorder(Disk):
                 return None
             result = real(*given, **named)
             self._note(name, given, result)
-            self.watch(list(self.states()))
+            self.watch(self.states())
             return result
 
         return call
@@ -181,8 +181,7 @@ class Recorder(Disk):
 
     def states(self) -> Iterator[State]:
         """All that may be left now."""
-        chosen = itertools.product((False, True), repeat=len(self.pending))
-        for kept, variant in itertools.product(chosen, range(4)):
+        for kept, variant in itertools.product(_choices(len(self.pending)), range(4)):
             names = dict(self.certain)
             for change in itertools.compress(self.pending, kept):
                 _apply(names, change)
@@ -191,6 +190,17 @@ class Recorder(Disk):
                 for path, inode in sorted(names.items())
                 if inode is not None and all(str(p) in names for p in list(Path(path).parents)[:-1])
             }
+
+
+def _choices(count: int) -> list[tuple[bool, ...]]:
+    """Which of some changes reach the disk: every choice; of many, the first ones, all but one, or one."""
+    if count <= 5:
+        return list(itertools.product((False, True), repeat=count))
+    places = range(count)
+    first = [tuple(place < end for place in places) for end in range(count + 1)]
+    return first + [
+        tuple((place == one) == alone for place in places) for one in places for alone in (True, False)
+    ]
 
 
 def _apply(names: Names, change: Names) -> None:

@@ -26,9 +26,17 @@ def test_crash_at_every_call_of_a_run_then_resume(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(storage, "os", disk := Snapshots(whole, crashed))
     small.train(whole, 4, checkpoint_every="2steps")
     monkeypatch.setattr(storage, "os", Disk())
-    resumed = 0
+    seen, resumed = list[dict[str, bytes]](), 0
     for at in range(disk.names.index("write") + 1, disk.calls + 1):
         out = crashed / str(at)
+        left = {
+            path.name: path.read_bytes()
+            for path in out.rglob("*")
+            if path.is_file() and path.suffix != ".tmp"
+        }
+        if left in seen:
+            continue
+        seen.append(left)
         if Checkpoints(out / "checkpoints").steps():
             small.resume(out)
             checks.agree(whole, out, f"crash at call {at}")
@@ -37,7 +45,7 @@ def test_crash_at_every_call_of_a_run_then_resume(tmp_path: Path, monkeypatch: p
             assert not resumed
             with pytest.raises(GanzooError, match="nothing to go on from|not a run directory"):
                 small.resume(out)
-    assert resumed > 40
+    assert resumed > 15
 
 
 @pytest.mark.parametrize("error", [errno.EIO, errno.EACCES, errno.ENOSPC])

@@ -1,4 +1,4 @@
-"""Damaged files: noticed whatever the change, set aside where an older one is whole, never silently begun anew."""
+"""Damaged files: noticed whatever the change, set aside where an older one is whole."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Noise in the files that ganzoo reads raises nothing but ganzoo's own errors. IDX and pictures: tests/datasets."""
+"""Noise in the files that ganzoo reads raises only ganzoo's own errors; pictures: tests/datasets."""
 
 import contextlib
 import json

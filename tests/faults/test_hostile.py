@@ -1,5 +1,6 @@
 """Files made to harm whoever opens them: nothing of theirs is run, imported, opened or given memory."""
 
+import contextlib
 import json
 import os
 import pickle
@@ -278,10 +279,8 @@ def test_a_strangers_run_cannot_lead_out_of_its_directory(run: Path, tmp_path: P
         out = shutil.copytree(run, tmp_path / f"with-{name}")
         (out / name).unlink(missing_ok=True)
         (out / name).symlink_to(treasure)
-        try:
+        with contextlib.suppress(GanzooError):
             small.resume(out, steps=4)
-        except GanzooError:
-            pass
         assert treasure.read_text() == "untouched", name
     out = shutil.copytree(run, tmp_path / "with-folder")
     shutil.move(out / "checkpoints", tmp_path / "elsewhere")

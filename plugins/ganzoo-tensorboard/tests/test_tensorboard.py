@@ -8,6 +8,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import IMAGES, SCALARS, EventAccumulator
 
 import ganzoo
+from ganzoo.testing import components, contract
 
 SHORT = {"callback": "tensorboard", "sample_every": "4steps", "threads": 1}
 FAST = {"dataset.size": 64, "record_every_steps": 1}
@@ -53,8 +54,6 @@ def test_a_run_that_goes_on_withdraws_what_came_after_its_checkpoint(tmp_path: P
     assert steps == [32 * step for step in (1, 2, 3, 4, 5, 6)]
 
 
-def test_the_weights_are_those_of_a_run_without_it(tmp_path: Path) -> None:
-    train(tmp_path / "with", steps=6)
-    train(tmp_path / "without", steps=6, callback=None)
-    files = [tmp_path / name / "generator.safetensors" for name in ("with", "without")]
-    assert files[0].read_bytes() == files[1].read_bytes()
+@pytest.mark.parametrize(("kind", "name"), components("ganzoo-tensorboard"))
+def test_contract(kind: str, name: str) -> None:
+    contract(kind, name)

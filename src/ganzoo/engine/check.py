@@ -87,13 +87,15 @@ def loss(part: "Resolved", made: Any) -> None:
         )
 
 
-def penalty(part: "Resolved", penalise: Callable[..., Tensor], network: nn.Module, spec: DataSpec) -> None:
+def penalty(part: "Resolved", network: nn.Module, spec: DataSpec) -> None:
     """A penalty must be a finite scalar. Raises PluginError; MisfitError where D has no such gradient."""
     like = _like(network)
     real, fake = _samples(2, spec, like), _samples(2, spec, like)
     with blaming(part), torch.random.fork_rng(devices=[]):
+        score = call_with_labels(deepcopy(network).train())
+        labels = _labels(2, like) if takes(network.forward, "labels") else None
         try:
-            value = penalise(real, fake, _labels(2, like) if takes(network.forward, "labels") else None)
+            value = part.factory(score, real, fake, labels, **part.options)
         except (RuntimeError, NotImplementedError) as error:
             raise MisfitError(f"{part.label} cannot be taken of this discriminator: {error}") from error
         if not isinstance(value, Tensor) or value.dim() != 0 or not value.isfinite():

@@ -153,11 +153,9 @@ class Parts:
     def penalties(self, discriminator: nn.Module) -> "list[Penalty]":
         """The recipe's penalties on this discriminator, in full precision."""
         score = call_with_labels(discriminator)
-        parts = self.resolved["penalty"]
-        made: list[Penalty] = [partial(p.factory, score, **p.options) for p in parts]
-        for part, penalty in zip(parts, made, strict=True):
-            check.penalty(part, penalty, discriminator, self.spec)
-        return made
+        for part in self.resolved["penalty"]:
+            check.penalty(part, discriminator, self.spec)
+        return [partial(part.factory, score, **part.options) for part in self.resolved["penalty"]]
 
     def caller(self, network: nn.Module) -> Score:
         """The network as a function of (input, labels), computed in the run's precision."""

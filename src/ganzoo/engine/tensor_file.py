@@ -99,7 +99,7 @@ def _view(name: str, tensor: Tensor) -> memoryview:
 
 
 def decode(content: bytes, what: str, format_name: str) -> dict[str, Any]:
-    """The table that a file's content holds. Raises CheckpointError for anything that `encode` did not write."""
+    """The table that a file's content holds. Raises CheckpointError for what `encode` did not write."""
     entry = _entry(content, what)
     if entry.get("format") != format_name:
         raise CheckpointError(f"{what} is not a {format_name} file.")
