@@ -198,9 +198,8 @@ def _choices(count: int) -> list[tuple[bool, ...]]:
         return list(itertools.product((False, True), repeat=count))
     places = range(count)
     first = [tuple(place < end for place in places) for end in range(count + 1)]
-    return first + [
-        tuple((place == one) == alone for place in places) for one in places for alone in (True, False)
-    ]
+    alone = [tuple(place == one for place in places) for one in places]
+    return [*first, *alone, *[tuple(not kept for kept in choice) for choice in alone]]
 
 
 def _apply(names: Names, change: Names) -> None:
