@@ -57,8 +57,9 @@ def test_it_adds_to_the_recipes_own(train):
 
 
 def test_its_options_can_be_set(train):
-    done = train("--dry-run", "--json", "--callback", "samples", "--set", "callback.samples.count=9")
-    assert json.loads(done.out)["recipe"]["callback"][-1]["count"] == 9
+    setting = ("--set", "callback.probabilities.samples=9")
+    done = train("--dry-run", "--json", "--callback", "probabilities", *setting)
+    assert json.loads(done.out)["recipe"]["callback"][-1]["samples"] == 9
 
 
 def test_an_unknown_one_is_refused(train):
