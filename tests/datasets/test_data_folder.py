@@ -23,7 +23,7 @@ from ganzoo.datasets.base import DataFolders, Samples
 from ganzoo.datasets.folder import folder
 from ganzoo.datasets.picture import UnreadablePicture, guarding_memory, read_picture
 from ganzoo.datasets.picture_files import scan
-from ganzoo.errors import UsageError
+from ganzoo.errors import ResourceError, UsageError
 from ganzoo.options import complete, options_of
 
 SIZE = 8
@@ -272,13 +272,68 @@ def test_no_pictures(tmp_path: Path, name: str) -> None:
     assert name in message_of(lambda: load(tmp_path / name))
 
 
-def test_more_memory_than_the_limit(tmp_path: Path) -> None:
-    for index in range(3):
-        save(tmp_path / f"{index}.png", Image.new("L", (4, 4)))
-    message = message_of(lambda: load(tmp_path, image_size=1024, memory_limit_mb=8))
-    assert "3 pictures of 3x1024x1024 need 9 MB" in message
-    assert "image_size" in message
-    message_of(lambda: load(tmp_path, image_size=10**9))
+def test_too_many_pictures_for_the_memory_are_decoded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Onto the disk, the same pixels as in memory; again only when a file has changed."""
+    for index in range(20):
+        save(tmp_path / "p" / f"{index % 2}" / f"{index}.png", Image.new("RGB", (9, 7), (index, 90, 200)))
+    (tmp_path / "p" / "0" / "broken.png").write_bytes(b"broken")
+    place = DataFolders(cache=tmp_path / "cache")
+    options: dict[str, Any] = {"path": str(tmp_path / "p"), "labels": True, "on_error": "skip"}
+    in_memory = folder(place, image_size=256, **options).load("train")
+    assert not (tmp_path / "cache").exists()
+    on_disk = folder(place, image_size=256, memory_limit_mb=1, **options).load("train")
+    assert torch.equal(in_memory.values, on_disk.values)
+    assert torch.equal(in_memory.labels, on_disk.labels)
+    on_disk.values.zero_()
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("decoded again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "read_picture", refuse)
+        again = folder(place, image_size=256, memory_limit_mb=1, **options).load("train")
+    assert torch.equal(in_memory.values, again.values)
+    options["on_error"] = "stop"
+    assert "broken.png" in message_of(
+        lambda: folder(place, image_size=256, memory_limit_mb=1, **options).load("train")
+    )
+    save(tmp_path / "p" / "0" / "broken.png", Image.new("RGB", (9, 7), RED))
+    assert len(folder(place, image_size=256, memory_limit_mb=1, **options).load("train")) == 21
+
+
+@pytest.mark.parametrize("damage", ["cut", "no json", "bad json"])
+def test_what_is_not_whole_on_the_disk_is_decoded_anew(tmp_path: Path, damage: str) -> None:
+    save(tmp_path / "p" / "x.png", Image.new("RGB", (9, 7), RED))
+    place = DataFolders(cache=tmp_path / "cache")
+    made = folder(place, path=str(tmp_path / "p"), image_size=600, memory_limit_mb=1)
+    whole = made.load("train").values.clone()
+    (pixels,), (outcome,) = (tmp_path / "cache").rglob("*.pixels"), (tmp_path / "cache").rglob("*.json")
+    {
+        "cut": lambda: os.truncate(pixels, 1000),
+        "no json": outcome.unlink,
+        "bad json": lambda: outcome.write_text('{"bytes": '),
+    }[damage]()
+    assert torch.equal(made.load("train").values, whole)
+
+
+def test_a_disk_without_room_is_an_error_before_decoding(tmp_path: Path) -> None:
+    save(tmp_path / "x.png", Image.new("L", (4, 4)))
+    place = DataFolders(cache=tmp_path / "cache")
+    with pytest.raises(ResourceError, match=r"needs? .* bytes for decoded pictures and has .* free"):
+        folder(place, path=str(tmp_path), image_size=10**8).load("train")
+    assert not list((tmp_path / "cache").rglob("*.*"))
+
+
+def test_a_failure_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "x.png").write_bytes(b"broken")
+    place = DataFolders(cache=tmp_path / "cache")
+    message_of(
+        lambda: folder(place, path=str(tmp_path / "p"), image_size=600, memory_limit_mb=1).load("train")
+    )
+    assert not list((tmp_path / "cache").rglob("*.*"))
 
 
 def test_options_are_checked(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Checkpoints: what they hold, what they refuse, and how another program reads them."""
 
+import functools
 import hashlib
 import json
 import math
@@ -148,10 +149,11 @@ def test_a_newer_format_asks_to_upgrade(run: Path, monkeypatch: pytest.MonkeyPat
     files = Checkpoints(run / "checkpoints")
     tree = files.load()
     with monkeypatch.context() as patch:
-        patch.setattr(tensor_file, "VERSION", 2)
         patch.setattr(checkpoint, "VERSION", 2)
+        patch.setattr(checkpoint, "encode", functools.partial(tensor_file.encode, version=2))
         files.save(6, tree)
-        generator = tensor_file.encode({"anything": 1}, generator_file.FORMAT)
+        newer = generator_file.PICTURES + 1
+        generator = tensor_file.encode({"anything": 1}, generator_file.FORMAT, newer)
     before = small.names(list(files.folder.iterdir()))
     result = ganzoo("resume", str(run), "--dataset", small.DATASET, "--quiet")
     assert (result.code, "has format 2; this ganzoo reads 1. Upgrade ganzoo." in result.err) == (4, True)

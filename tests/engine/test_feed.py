@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import ganzoo.engine.feed
 from ganzoo.datasets.base import Samples
 from ganzoo.engine.feed import Feed, epoch_borders, scaling, smallest_batch
 from ganzoo.errors import DataError
@@ -232,3 +233,21 @@ def test_stored_samples_are_not_changed():
     )
     feed.batch(0)
     assert stored.flatten().tolist() == list(range(12))
+
+
+@pytest.mark.parametrize("order", ["shuffled", "replacement"])
+def test_a_batch_may_span_blocks_of_the_order(monkeypatch, order):
+    whole = epoch(numbered(23, 4, order))
+    monkeypatch.setattr(ganzoo.engine.feed, "BLOCK", 3)
+    assert epoch(numbered(23, 4, order)) == whole
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("part", [None, slice(1, 3)])
+def test_indices_say_where_the_samples_are(order, part):
+    feed = numbered(11, 4, order, "merge", seed=3)
+    for step in range(5):
+        values, labels = feed.batch(step, part)
+        indices = feed.indices(step, part)
+        assert indices.tolist() == values.flatten().int().tolist()
+        assert (indices % 10).tolist() == labels.tolist()

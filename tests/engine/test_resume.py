@@ -11,16 +11,16 @@ import torch
 
 from faults import checks, small
 from faults.conftest import quick  # noqa: F401 - used by every test here
+from ganzoo import registry
 from ganzoo.engine.checkpoint import Checkpoints
-from ganzoo.engine.run import Run
 from ganzoo.errors import CheckpointError
-from ganzoo.hooks import hookimpl
 
 DIGITS = "standin:digits"
-RECIPES = ("gaussian", "vanilla", "vanilla-bn", "cgan", "dcgan", "fashion")
+SIX = ("gaussian", "vanilla", "vanilla-bn", "cgan", "dcgan", "fashion")
+OTHERS = [c.name for c in registry.components("recipes") if c.is_builtin and c.name not in SIX]
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", [*SIX, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
 def test_every_recipe_goes_on_exactly(tmp_path: Path, recipe: str) -> None:
     dataset = small.DATASET if recipe == "gaussian" else DIGITS
     checks.resume_is_exact(tmp_path, recipe, dataset=dataset, set={"record_every_steps": 2})
@@ -40,6 +40,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "in half precision": {"precision": "bfloat16"},
     "another seed": {"seed": 7},
     "records of several epochs": {"set": {"record_every_steps": 100}},
+    "an augmentation that adapts": {
+        "recipe": "vanilla",
+        "dataset": DIGITS,
+        "augmentation": "adaptive",
+        "set": {"augmentation.every_steps": 2},
+    },
+    "packs": {"set": {"game.pack": 2}},
 }
 
 
@@ -51,18 +58,6 @@ def test_every_variant_goes_on_exactly(tmp_path: Path, variant: str) -> None:
     checks.resume_is_exact(tmp_path, **given)
 
 
-class Stop:
-    """Asks the run to stop after a step, as Ctrl-C does."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    @hookimpl
-    def step_end(self, run: Run) -> None:
-        if run.step == self.step:
-            raise KeyboardInterrupt
-
-
 @pytest.mark.parametrize("schedule", ["linear", "inverse-time"])
 def test_a_schedule_goes_on_exactly(tmp_path: Path, schedule: str) -> None:
     """Where the rates depend on the length of the whole run, which the stopped run must know."""
@@ -71,7 +66,7 @@ def test_a_schedule_goes_on_exactly(tmp_path: Path, schedule: str) -> None:
     for step in (2, 3, 4):
         out = tmp_path / str(step)
         with pytest.raises(KeyboardInterrupt):
-            small.train(out, 7, config=config, checkpoint_every="1steps", listeners=[Stop(step)])
+            small.train(out, 7, config=config, checkpoint_every="1steps", listeners=[checks.Stop(step)])
         small.resume(out)
         checks.agree(tmp_path / "whole", out, f"{schedule} stopped at step {step}")
 

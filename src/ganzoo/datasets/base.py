@@ -1,13 +1,14 @@
 """What every data set promises, and where data files are looked for."""
 
+import importlib.util
 import os
-import sysconfig
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal, Protocol, runtime_checkable
 
 import platformdirs
+import torch
 from torch import Tensor
 
 from ganzoo.errors import DataError, UsageError
@@ -52,6 +53,33 @@ class Dataset(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class Modes:
+    """Equally likely round Gaussians with standard deviation `sd` around `centres` (modes, F)."""
+
+    centres: Tensor
+    sd: float
+
+
+@runtime_checkable
+class Mixed(Protocol):
+    """What a data set also is where it can say its modes, so that they can be counted."""
+
+    @property
+    def modes(self) -> Modes:
+        """The Gaussians that the samples come from."""
+        ...
+
+
+def spread(size: int, count: int) -> Tensor:
+    """The rows of `count` samples, or of all if there are fewer, spread evenly over `size` of them.
+
+    The first ones alone would all be of one class where a data set is sorted.
+    """
+    count = min(count, size)
+    return torch.arange(count) * size // max(count, 1)
+
+
 @dataclass(frozen=True)
 class DataFolders:
     """Where data files are looked for: --data, GANZOO_DATA, the user's cache, the system's packages.
@@ -88,8 +116,7 @@ class DataFolders:
 
 def installed_file(package: str, *parts: str) -> Path | None:
     """A data file inside an installed package, found without importing the package."""
-    for key in ("purelib", "platlib"):
-        path = Path(sysconfig.get_path(key)).joinpath(package, *parts)
-        if path.is_file():
-            return path
-    return None
+    spec = importlib.util.find_spec(package)
+    places = spec.submodule_search_locations if spec is not None else None
+    paths = (Path(place).joinpath(*parts) for place in places or ())
+    return next((path for path in paths if path.is_file()), None)

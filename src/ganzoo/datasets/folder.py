@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganzoo.datasets.base import PIXELS, DataFolders, Samples, Split
+from ganzoo.datasets.on_disk import Failure, Outcome, PixelFile
 from ganzoo.datasets.picture import UnreadablePicture, guarding_memory, read_picture
 from ganzoo.datasets.picture_files import Opener, PictureFiles, scan, shown
 from ganzoo.errors import DataError
@@ -27,7 +28,6 @@ THREADS = min(16, os.cpu_count() or 1)
 SKIP = "--set dataset.on_error=skip"
 
 log = logging.getLogger("ganzoo")
-Failure = tuple[int, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +35,7 @@ class PictureFolder:
     """The pictures of a folder or zip file; their names are known, none is decoded before `load`.
 
     class_names: the class folders, in the order of their labels; empty where there are no labels.
+    disk: where decoded pictures are kept if they are too many for the memory, else None.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class PictureFolder:
     image_size: int
     channels: int
     skip_unreadable: bool
+    disk: PixelFile | None
 
     @property
     def spec(self) -> DataSpec:
@@ -54,21 +56,33 @@ class PictureFolder:
         """All pictures in the order of their names; there is no test split. Raises DataError."""
         if split != "train":
             return None
-        names = self.files.names
-        values = np.empty((len(names), *self.spec.shape), np.uint8)
-        failures, modes = self._decode_all(values)
-        self._report(failures, modes)
-        if failures:
-            kept = _move_up(values, {index for index, _ in failures})
-            values, names = values[: len(kept)], [names[index] for index in kept]
-        return Samples(torch.from_numpy(values), self._labels(names) if self.class_names else None)
+        if self.disk is None:
+            values = np.empty((len(self.files.names), *self.spec.shape), np.uint8)
+            outcome = self._decode_all(values)
+            pixels = torch.from_numpy(values[: len(self.files.names) - len(outcome.failures)])
+        else:
+            outcome = self.disk.outcome() or self._decode_to(self.disk)
+            pixels = self.disk.read(self.spec.shape)
+        self._require(outcome)
+        self._report(outcome)
+        return Samples(pixels, self._labels(outcome.failures) if self.class_names else None)
 
-    def _labels(self, names: list[str]) -> Tensor:
+    def _decode_to(self, disk: PixelFile) -> Outcome:
+        shape = (len(self.files.names), *self.spec.shape)
+        log.warning("decoding %d pictures once, into %s", len(self.files.names), disk.pixels)
+        with disk.new(shape) as values:
+            outcome = self._decode_all(values)
+        disk.finish(outcome, (shape[0] - len(outcome.failures)) * self.spec.features)
+        return outcome
+
+    def _labels(self, failures: list[Failure]) -> Tensor:
         label_of = {name: label for label, name in enumerate(self.class_names)}
+        failed = {row for row, _ in failures}
+        names = (name for row, name in enumerate(self.files.names) if row not in failed)
         return torch.tensor([label_of[_class_of(name)] for name in names])
 
-    def _decode_all(self, values: NDArray[np.uint8]) -> tuple[list[Failure], Counter[str]]:
-        """Fill `values`, row by row; what failed, in order, and how many pictures have which mode."""
+    def _decode_all(self, values: NDArray[np.uint8]) -> Outcome:
+        """Fill `values`, picture by picture, without gaps. Raises DataError where none may be skipped."""
         failures: list[Failure] = []
         modes: Counter[str] = Counter()
         with guarding_memory(), self.files.opening() as opener, ThreadPoolExecutor(THREADS) as pool:
@@ -80,25 +94,31 @@ class PictureFolder:
             for results in pool.map(decode, range(0, len(values), CHUNK)):
                 failures += [result for result in results if not isinstance(result, str)]
                 modes.update(result for result in results if isinstance(result, str))
-        return failures, modes
+        outcome = Outcome(failures, modes)
+        self._require(outcome)
+        _move_up(values, {row for row, _ in failures})
+        return outcome
 
-    def _report(self, failures: list[Failure], modes: Counter[str]) -> None:
-        """Log what was read and skipped. Raises DataError where none may be skipped or none is left."""
-        total = len(self.files.names)
+    def _first(self, failures: list[Failure]) -> str:
+        row, reason = failures[0]
+        more = f", and {len(failures) - 1} more of {len(self.files.names)} cannot be read"
+        return f"{shown(self.files.names[row])} {reason}{more if len(failures) > 1 else ''}"
+
+    def _require(self, outcome: Outcome) -> None:
+        """Raise DataError where pictures failed and none may be skipped, or where none is left."""
+        failures, place, total = outcome.failures, shown(str(self.path)), len(self.files.names)
+        if failures and not self.skip_unreadable:
+            raise DataError(f"{place}: {self._first(failures)}.\nRepair them, or skip them with {SKIP}.")
+        if len(failures) == total:
+            first = self._first(failures[:1])
+            raise DataError(f"none of the {total} pictures in {place} can be read; {first}.")
+
+    def _report(self, outcome: Outcome) -> None:
+        """Log what was read and skipped."""
+        failures, total = outcome.failures, len(self.files.names)
         if failures:
-            index, reason = failures[0]
-            first = f"{shown(self.files.names[index])} {reason}"
-            also = f", and {len(failures) - 1} more of {total} cannot be read" if len(failures) > 1 else ""
-            if not self.skip_unreadable:
-                raise DataError(
-                    f"{shown(str(self.path))}: {first}{also}.\nRepair them, or skip them with {SKIP}."
-                )
-            if len(failures) == total:
-                raise DataError(
-                    f"none of the {total} pictures in {shown(str(self.path))} can be read; {first}."
-                )
-            log.warning("skipped %d of %d pictures: %s%s", len(failures), total, first, also)
-        kinds = ", ".join(f"{mode}: {count}" for mode, count in sorted(modes.items()))
+            log.warning("skipped %d of %d pictures: %s", len(failures), total, self._first(failures))
+        kinds = ", ".join(f"{mode}: {count}" for mode, count in sorted(outcome.modes.items()))
         log.info("read %d pictures from %s (%s)", total - len(failures), shown(str(self.path)), kinds)
 
 
@@ -116,19 +136,18 @@ def folder(
 
     path: the folder or zip file, as it is or below a data folder.
     labels: whether the first-level folders are classes, numbered by sorted name.
+    memory_limit_mb: decoded pictures that take more are kept in a file in the user's cache.
     on_error: what to do about pictures that cannot be read. Raises DataError.
     """
     place = Path(path).expanduser()
     if not os.path.exists(place):
         place = folders.find([path]) or place
     files = scan(place)
-    count, megabytes = len(files.names), len(files.names) * channels * image_size**2 / 2**20
-    if megabytes > memory_limit_mb:
-        needed = f"{count} pictures of {channels}x{image_size}x{image_size} need {megabytes:.0f} MB"
-        advice = "a smaller dataset.image_size or a larger dataset.memory_limit_mb"
-        raise DataError(f"{needed}; the limit is {memory_limit_mb} MB. Set {advice}.")
+    spec = f"{channels}-{image_size}"
+    too_large = len(files.names) * channels * image_size**2 > memory_limit_mb * 2**20
+    disk = PixelFile(folders.cache / "pictures" / f"{files.fingerprint()}-{spec}") if too_large else None
     names = tuple(_class_names(place, files)) if labels else ()
-    return PictureFolder(place, files, names, image_size, channels, on_error == "skip")
+    return PictureFolder(place, files, names, image_size, channels, on_error == "skip", disk)
 
 
 def _class_names(place: Path, files: PictureFiles) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from ganzoo.datasets.base import DataFolders, DrawCount, Samples, Seed, Split
+from ganzoo.datasets.base import DataFolders, DrawCount, Modes, Samples, Seed, Split
 from ganzoo.options import Bounds, PositiveFloat
 from ganzoo.spec import DataSpec
 
@@ -39,6 +39,11 @@ class Mixture:
     def spec(self) -> DataSpec:
         """Two unbounded numbers a sample; the classes are the modes."""
         return DataSpec((2,), None, len(self.centres), self.size)
+
+    @property
+    def modes(self) -> Modes:
+        """The Gaussians, for metrics that count them."""
+        return Modes(self.centres, self.sd)
 
     def load(self, split: Split) -> Samples | None:
         """The draws (size, 2) and the mode of each, the same for the same seed; there is no test split."""

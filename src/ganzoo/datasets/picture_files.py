@@ -1,5 +1,6 @@
 """The picture files of a folder or of a zip file, in an order that is the same on every machine."""
 
+import hashlib
 import io
 import os
 import stat
@@ -33,6 +34,10 @@ class PictureFiles(Protocol):
 
     def opening(self) -> AbstractContextManager[Opener]:
         """A function that opens a file by its name; it raises OSError and the like where it cannot."""
+        ...
+
+    def fingerprint(self) -> str:
+        """A text that changes when a file is added, removed or written anew."""
         ...
 
 
@@ -81,6 +86,21 @@ class FolderPictures:
             return open(path, "rb")
 
         yield open_file
+
+    def fingerprint(self) -> str:
+        """Of names, sizes and times; a file that is gone by now counts as empty."""
+        hasher = hashlib.blake2b(str(self.root.resolve()).encode(errors="surrogateescape"), digest_size=12)
+        for name in self.names:
+            hasher.update(f"{name}\0{_size_and_time(f'{self.root}/{name}')}".encode(errors="surrogateescape"))
+        return hasher.hexdigest()
+
+
+def _size_and_time(path: str) -> tuple[int, int]:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
 
 
 def _scan_folder(root: Path) -> list[str]:
@@ -136,6 +156,11 @@ class ZipPictures:
                 return io.BytesIO(archive.read(self.prefix + name))
 
             yield open_member
+
+    def fingerprint(self) -> str:
+        """Of the zip file's place, size and time."""
+        text = f"{self.path.resolve()}\0{_size_and_time(str(self.path))}"
+        return hashlib.blake2b(text.encode(errors="surrogateescape"), digest_size=12).hexdigest()
 
 
 def _scan_zip(path: Path) -> ZipPictures:

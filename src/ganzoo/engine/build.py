@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pluggy import PluginValidationError
 
 from ganzoo import hooks
 from ganzoo.datasets.base import DataFolders, Dataset
-from ganzoo.engine import faults, promises
-from ganzoo.engine.feed import epoch_borders
-from ganzoo.engine.parts import Parts, Resolved, resolve
+from ganzoo.engine import faults, promises, state
+from ganzoo.engine.distributed import Group
+from ganzoo.engine.feed import smallest_batch
+from ganzoo.engine.parts import Parts
+from ganzoo.engine.resolve import Resolved, resolve
 from ganzoo.engine.run import Run
-from ganzoo.errors import PluginError, UsageError
+from ganzoo.errors import UsageError
 from ganzoo.recipe import Recipe
 from ganzoo.settings import Settings
 from ganzoo.spec import DataSpec
@@ -27,32 +28,33 @@ def build(
     *,
     typed: frozenset[str] = frozenset(),
     listeners: Sequence[object] = (),
+    group: Group | None = None,
 ) -> Run:
     """A run at its first step. No data are loaded and nothing is written.
 
     typed: import paths that the user typed. listeners: further callbacks, which are not part of the recipe.
+    group: the ranks that play it; only the first of them has callbacks and listeners.
     Raises UsageError, MisfitError and PluginError where parts are unknown, broken or do not fit.
     """
-    device = choose_device(settings.device)
+    device, group = choose_device(settings.device), group or Group()
     if settings.threads:
         torch.set_num_threads(settings.threads)
     recipe, resolved = resolve(recipe, typed)
     dataset = build_dataset(resolved, settings)
-    epoch_borders(recipe, dataset.spec.size)
+    group.require(smallest_batch(recipe, dataset.spec.size))
     spec = network_spec(dataset.spec, recipe)
     needed = 8 * recipe.batch * (spec.features + recipe.latent)
     what = f"a batch of {recipe.batch:,} samples of {spec.shape_text} and latent {recipe.latent:,}"
     faults.require_memory(needed, what, "Lower --batch.")
-    parts = Parts(recipe, resolved, spec, settings.seed, device, settings.precision)
+    parts = Parts(recipe, resolved, spec, settings.seed, device, settings.precision, group)
     with faults.blaming(resolved, "when the game is set up"):
         game = resolved["game"][0].build(parts)
     promises.game(resolved["game"][0], game)
-    callbacks = build_callbacks(resolved["callback"])
-    try:
-        manager = hooks.manager([*callbacks.values(), *listeners])
-    except PluginValidationError as error:
-        raise PluginError(f"a callback has a hook that does not exist: {error}") from error
-    return Run(recipe, settings, parts, game, dataset, directory, manager, callbacks)
+    callbacks = build_callbacks(resolved["callback"]) if group.is_first else {}
+    manager = hooks.manager([*callbacks.values(), *(listeners if group.is_first else ())])
+    run = Run(recipe, settings, parts, game, dataset, directory, manager, callbacks)
+    group.copy(value for table in state.networks(run).values() for value in table.values())
+    return run
 
 
 def choose_device(name: str) -> torch.device:

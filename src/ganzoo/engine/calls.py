@@ -29,15 +29,15 @@ def call_with_labels(network: nn.Module) -> Score:
 
 def mixes_samples(network: nn.Module, spec: DataSpec) -> bool:
     """Whether a sample's score in training depends on the other samples of its batch, as with batch norm."""
-    trial = deepcopy(network).train()  # a trial pass must not move running statistics
-    like = next(trial.parameters(), torch.empty(0))
+    like = next(network.parameters(), torch.empty(0))
     samples = torch.rand(3, *spec.shape, generator=generator(0)).to(like)
     labels = torch.zeros(2, dtype=torch.int64, device=like.device)
-    call, scores = call_with_labels(trial), []
+    scores = []
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         for neighbour in (1, 2):
+            trial = deepcopy(network).train()  # each pass moves running statistics and spectral norms
             reseed(0, like.device)  # the same dropout masks both times
-            scores.append(call(samples[[0, neighbour]], labels)[0])
+            scores.append(call_with_labels(trial)(samples[[0, neighbour]], labels)[0])
     return not torch.equal(scores[0], scores[1])
 
 
@@ -57,11 +57,13 @@ def is_pure(network: nn.Module, latent: int, classes: int | None) -> bool:
 
 
 @contextmanager
-def inference(network: nn.Module) -> Iterator[None]:
-    """The network in inference mode while the block runs: no dropout, running statistics."""
-    was_training = network.training
-    network.eval()
+def inference(*networks: nn.Module) -> Iterator[None]:
+    """Networks in inference mode while the block runs: no dropout, running statistics."""
+    modes = [(network, network.training) for network in networks]
+    for network in networks:
+        network.eval()
     try:
         yield
     finally:
-        network.train(was_training)
+        for network, was_training in modes:
+            network.train(was_training)

@@ -17,45 +17,67 @@ from ganzoo.errors import GanzooError, MisfitError, PluginError
 from ganzoo.spec import DataSpec
 
 if TYPE_CHECKING:
-    from ganzoo.engine.parts import Resolved
+    from ganzoo.engine.resolve import Resolved
 
 
-def generator(part: "Resolved", network: nn.Module, spec: DataSpec, latent: int, smallest_batch: int) -> None:
-    """z (2, latent) must become samples (2, *shape) in the data's range. Raises MisfitError, PluginError."""
+def generator(
+    part: "Resolved", network: nn.Module, spec: DataSpec, start: int | DataSpec, smallest_batch: int
+) -> None:
+    """Noise of a size or pictures of a spec must become samples (N, *shape) in the data's range.
+
+    Raises MisfitError and PluginError.
+    """
+    in_range(part, two_samples(part, network, spec, start), spec)
+    like = _like(network)
+    lonely = _samples(1, start, like) if isinstance(start, DataSpec) else torch.zeros(1, start).to(like)
+    _check_lonely_sample(part, network, lonely, smallest_batch)
+
+
+def two_samples(part: "Resolved", network: nn.Module, spec: DataSpec, start: int | DataSpec) -> Tensor:
+    """What a generator makes of two starts, which must be (2, *shape). Raises MisfitError, PluginError."""
     _check_labels(part, network, spec)
     like = _like(network)
     with _trial(part, network) as trial:
-        made = trial(torch.zeros(2, latent).to(like).normal_(), _labels(2, like))
-        _check_tensor(part, made, f"samples (2, {spec.shape_text.replace('x', ', ')})")
-        if made.dim() != len(spec.shape) + 1 or len(made) != 2:
-            raise broken(
-                part, f"makes {tuple(made.shape)} from 2 latent vectors; expected (2, {spec.shape_text})"
-            )
-        if made.shape[1:] != spec.shape:
-            shape = "x".join(map(str, made.shape[1:]))
-            raise MisfitError(
-                f"{part.label} makes {shape}, data is {spec.shape_text}. Choose parts of one shape."
-            )
-        _check_range(part, made, spec)
-    _check_lonely_sample(part, network, torch.zeros(1, latent).to(like), smallest_batch)
+        made = trial(_starts(2, start, like), _labels(2, like))
+    _check_tensor(part, made, f"samples (2, {spec.shape_text.replace('x', ', ')})")
+    if made.dim() != len(spec.shape) + 1 or len(made) != 2:
+        what = "latent vectors" if isinstance(start, int) else "pictures"
+        raise broken(part, f"makes {tuple(made.shape)} from 2 {what}; expected (2, {spec.shape_text})")
+    if made.shape[1:] != spec.shape:
+        shape = "x".join(map(str, made.shape[1:]))
+        raise MisfitError(
+            f"{part.label} makes {shape}, data is {spec.shape_text}. Choose parts of one shape."
+        )
+    return made
 
 
 def discriminator(part: "Resolved", network: nn.Module, spec: DataSpec, smallest_batch: int) -> None:
     """Samples (2, *shape) must become raw scores (2,) or (2, patches). Raises MisfitError and PluginError."""
+    two_scores(part, network, spec)
+    raw_scores(part, network, spec)
+    _check_lonely_sample(part, network, _samples(1, spec, _like(network)), smallest_batch)
+
+
+def two_scores(part: "Resolved", network: nn.Module, spec: DataSpec) -> None:
+    """A discriminator must give two samples scores (2,) or (2, patches). Raises MisfitError, PluginError."""
     _check_labels(part, network, spec)
     like = _like(network)
     with _trial(part, network) as trial:
         scores = trial(_samples(2, spec, like), _labels(2, like))
-        _check_tensor(part, scores, "scores (2,)")
-        if scores.dim() not in (1, 2) or len(scores) != 2:
-            raise broken(
-                part, f"gives scores {tuple(scores.shape)} for 2 samples; expected (2,) or (2, patches)"
-            )
+    _check_tensor(part, scores, "scores (2,)")
+    if scores.dim() not in (1, 2) or len(scores) != 2:
+        raise broken(part, f"gives scores {tuple(scores.shape)} for 2 samples; expected (2,) or (2, patches)")
+
+
+def raw_scores(part: "Resolved", network: nn.Module, spec: DataSpec) -> None:
+    """A discriminator must not end with a sigmoid. Raises MisfitError and PluginError."""
+    like = _like(network)
+    with blaming(part), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
         if _squashes(network, _samples(4, spec, like), _labels(4, like)):
             raise broken(
                 part, "squashes its scores into [0, 1]; expected raw scores, without a sigmoid at the end"
             )
-    _check_lonely_sample(part, network, _samples(1, spec, like), smallest_batch)
 
 
 def loss(part: "Resolved", made: Any) -> None:
@@ -102,6 +124,22 @@ def penalty(part: "Resolved", network: nn.Module, spec: DataSpec) -> None:
             raise broken(part, f"gives {value!r}; expected a finite scalar tensor")
 
 
+def augmentation(part: "Resolved", made: Any, spec: DataSpec) -> None:
+    """Samples must stay samples of their shape, with a gradient. Raises PluginError."""
+    if not isinstance(made, nn.Module) or not callable(getattr(made, "observe", None)):
+        raise broken(part, f"is a {type(made).__name__}; expected a torch.nn.Module with a method observe")
+    samples = _samples(2, spec, torch.empty(0)).requires_grad_(True)
+    with blaming(part), torch.random.fork_rng(devices=[]):
+        seen = deepcopy(made)(samples)
+        _check_tensor(part, seen, f"samples {tuple(samples.shape)}")
+        if seen.shape != samples.shape:
+            raise broken(
+                part, f"makes {tuple(seen.shape)} from {tuple(samples.shape)}; expected the same shape"
+            )
+        if not seen.requires_grad:
+            raise broken(part, "cuts the gradient; expected samples that depend on those it was given")
+
+
 def labels_agree(generator: "Resolved", g: nn.Module, discriminator: "Resolved", d: nn.Module) -> str | None:
     """A warning where only G looks at labels. Raises MisfitError where only D does."""
     g_looks, d_looks = takes(g.forward, "labels"), takes(d.forward, "labels")
@@ -130,7 +168,8 @@ def _check_tensor(part: "Resolved", value: object, expected: str) -> None:
         raise broken(part, f"returns NaN or infinity; expected finite {expected}")
 
 
-def _check_range(part: "Resolved", made: Tensor, spec: DataSpec) -> None:
+def in_range(part: "Resolved", made: Tensor, spec: DataSpec) -> None:
+    """Samples must lie in the data's range. Raises MisfitError and PluginError."""
     if spec.value_range is None:
         return
     low, high = spec.value_range
@@ -195,6 +234,13 @@ def broken(part: "Resolved", message: str) -> GanzooError:
 
 def _like(network: nn.Module) -> Tensor:
     return next(network.parameters(), torch.empty(0)).detach()
+
+
+def _starts(count: int, start: int | DataSpec, like: Tensor) -> Tensor:
+    """What a generator may start from: noise, or pictures."""
+    if isinstance(start, DataSpec):
+        return _samples(count, start, like)
+    return torch.zeros(count, start).to(like).normal_()
 
 
 def _labels(count: int, like: Tensor) -> Tensor:

@@ -36,9 +36,9 @@ class Checkpoints:
         """Write the checkpoint of a step, then forget the oldest. Raises ResourceError, CheckpointError."""
         content = encode(tree, FORMAT)
         size = sum(map(len, content))
-        manifest = {"format": VERSION, "step": step, "bytes": size, "blake2b": digest(content)}
+        manifest = describe(VERSION, step, size, digest(content))
         storage.write(self.data(step), *content)
-        storage.write(self.manifest(step), json.dumps(manifest, separators=(",", ":")).encode())
+        storage.write(self.manifest(step), manifest)
         self.current = step
         self._forget()
 
@@ -108,17 +108,29 @@ def read(step: int, manifest: bytes, content: bytes, name: str) -> Tree:
         known = json.loads(manifest) if len(manifest) < 1000 else None
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"{name} has a damaged manifest.") from error
-    if not isinstance(known, dict) or known != {
-        "format": known.get("format"),
-        "step": step,
-        "bytes": len(content),
-        "blake2b": digest([content]),
-    }:
+    version = known.get("format") if isinstance(known, dict) else None
+    if manifest != describe(version, step, len(content), digest([content])):
         raise DamagedError(f"{name} does not match its checksum.")
     tree = decode(content, name, FORMAT)
-    if known["format"] != VERSION:
+    if version != VERSION:
         raise DamagedError(f"{name} does not match its manifest.")
     return tree
+
+
+def describe(version: object, step: int, size: int, checksum: str) -> bytes:
+    """A manifest, in the one form that it is written and accepted in."""
+    table = {"format": version, "step": step, "bytes": size, "blake2b": checksum}
+    return json.dumps(table, separators=(",", ":")).encode()
+
+
+def content(tree: Tree) -> bytes:
+    """A tree as it would be saved, to send it."""
+    return b"".join(encode(tree, FORMAT))
+
+
+def tree(content: bytes) -> Tree:
+    """The tree of a content that was sent."""
+    return decode(content, "the checkpoint of rank 0", FORMAT)
 
 
 def digest(content: Iterable[bytes | memoryview]) -> str:

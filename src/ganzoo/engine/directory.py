@@ -43,9 +43,14 @@ def choose(out: Path | None, recipe: str, dataset: str) -> Path:
         return out
     runs = Path("runs")
     _check_writable(runs.absolute() if os.path.lexists(runs) else Path.cwd())
-    label = re.sub(r"[^\w.-]+", "-", f"{recipe}-{dataset}").strip("-.")[:80]
-    taken = (re.fullmatch(rf"{re.escape(label)}-(\d+)", path.name) for path in runs.glob("*"))
-    return runs / f"{label}-{max((int(m[1]) for m in taken if m), default=0) + 1:04d}"
+    name = as_name(f"{recipe}-{dataset}")
+    taken = (re.fullmatch(rf"{re.escape(name)}-(\d+)", path.name) for path in runs.glob("*"))
+    return runs / f"{name}-{max((int(m[1]) for m in taken if m), default=0) + 1:04d}"
+
+
+def as_name(text: str) -> str:
+    """A text as part of a file name: letters, digits, dots, dashes and underscores, at most 80 of them."""
+    return re.sub(r"[^\w.-]+", "-", text).strip("-.")[:80]
 
 
 def _check_writable(folder: Path) -> None:
@@ -86,7 +91,7 @@ def create(
         storage.make_folder(directory / folder)
     table = {
         "format": FORMAT,
-        "name": name,
+        "name": as_name(name),
         "run": dict(run),
         "recipe": recipe.to_table(),
         "versions": versions(packages),
@@ -123,6 +128,9 @@ def read(path: Path) -> Config:
     run, recipe, name = table.get("run", {}), table.get("recipe", {}), table.get("name")
     if not isinstance(run, dict) or not isinstance(recipe, dict) or not isinstance(name, str | None):
         raise UsageError(f"{path}: [run] and [recipe] must be tables and name must be text.")
+    if name is not None and (not name or name != as_name(name)):
+        allowed = "at most 80 letters, digits, dots, dashes and underscores"
+        raise UsageError(f"{path}: the name is {name!r:.60}; it must be {allowed}.")
     return Config(recipe, run, name)
 
 

@@ -13,7 +13,7 @@ MOST_ROLLBACKS = 5
 
 def check(run: "Run") -> None:
     """Raise DivergedError where a weight, an optimizer's state or a recent statistic is not finite."""
-    if run.window.first_not_finite() or state.first_not_finite(run):
+    if run.group.any(bool(run.window.first_not_finite() or state.first_not_finite(run))):
         raise error(run, "the weights are not finite")
 
 
@@ -33,7 +33,7 @@ def roll_back(run: "Run", diverged: DivergedError) -> None:
     if run.settings.on_nonfinite != "rollback" or run.rollbacks >= MOST_ROLLBACKS:
         raise diverged
     rollbacks = run.rollbacks + 1
-    run.restore(run.checkpoints.load())
+    run.restore(run.load_checkpoint())
     run.rollbacks = rollbacks
     reason = str(diverged).partition("\n")[0]
     run.warn(f"{reason} Going on from step {run.step} with other noise ({rollbacks} of {MOST_ROLLBACKS}).")

@@ -13,7 +13,7 @@ from ganzoo import registry, sources, storage
 from ganzoo.errors import GanzooError, PluginError, ResourceError, UsageError
 
 if TYPE_CHECKING:
-    from ganzoo.engine.parts import Resolved
+    from ganzoo.engine.resolve import Resolved
     from ganzoo.engine.run import Run
 
 TRACEBACK = "traceback.txt"
@@ -117,7 +117,7 @@ def explained(run: "Run") -> Iterator[None]:
     try:
         yield
     except ResourceError as error:
-        raise ResourceError(f"{error}\n{_left(run)}") from error
+        raise type(error)(f"{error}\n{_left(run)}") from error
     except GanzooError:
         raise
     except (Exception, SystemExit) as error:
@@ -131,6 +131,11 @@ def explained(run: "Run") -> Iterator[None]:
 
 def rescue(run: "Run") -> None:
     """Save a run that failed after a whole step; what fails in turn is said and changes nothing."""
+    if run.group.size > 1:  # the others go on, or are gone; the record of the step will miss some numbers
+        run.group.leave()
+        run.window.clear()
+    if not run.group.is_first:
+        return
     if not run.is_whole or run.step <= max(run.checkpoints.steps(), default=0):
         return
     try:

@@ -6,14 +6,17 @@ Samples stay in memory as they are stored (uint8 for pictures) and are gathered 
 import math
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ganzoo.datasets.base import Samples
-from ganzoo.engine.seeds import derive, generator
+from ganzoo.engine.order import drawn, permuted
 from ganzoo.errors import DataError
 from ganzoo.recipe import Recipe
 from ganzoo.spec import DataSpec
+
+BLOCK = 2**16  # rows that are chosen at once
 
 
 def epoch_borders(recipe: Recipe, size: int) -> list[int]:
@@ -57,25 +60,45 @@ class Feed:
         scale, self.shift = scaling(source, target)
         self.scale = torch.tensor(scale, device=like.device, dtype=like.dtype)
         self.is_scaled = (scale, self.shift) != (1.0, 0.0)
-        self.order, self.seed = recipe.order, seed
+        self.choose = drawn if recipe.order == "replacement" else permuted
+        self.is_sequential, self.seed = recipe.order == "sequential", seed
         self.borders = epoch_borders(recipe, len(samples))
-        self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
+        self._block, self._chosen = (-1, -1), torch.empty(0, dtype=torch.int64)
 
     @property
     def smallest_batch(self) -> int:
         """The size of the smallest batch of an epoch."""
         return _smallest(self.borders)
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor | None]:
-        """Samples (N, *shape) and labels (N,) or None of a step."""
-        epoch, index = divmod(step, len(self.borders) - 1)
-        start, end = self.borders[index], self.borders[index + 1]
-        if self.order == "sequential":
+    def batch(self, step: int, part: slice | None = None) -> tuple[Tensor, Tensor | None]:
+        """Samples (N, *shape) and labels (N,) or None of a step; or only some rows of them."""
+        if self.is_sequential:
+            _, start, end = self._positions(step, part)
             chosen = slice(start, end)
             return self.scaled(self.values[chosen]), None if self.labels is None else self.labels[chosen]
-        rows = self._order_of(epoch)[start:end]
+        rows = self.indices(step, part)
         labels = None if self.labels is None else self.labels.index_select(0, rows)
         return self.scaled(self.values.index_select(0, rows)), labels
+
+    def indices(self, step: int, part: slice | None = None) -> Tensor:
+        """Where the samples of a step are in the data set, (N,) int64; or only some rows of them."""
+        epoch, start, end = self._positions(step, part)
+        if self.is_sequential:
+            return torch.arange(start, end, device=self.like.device)
+        return self.rows(epoch, start, end)
+
+    def _positions(self, step: int, part: slice | None) -> tuple[int, int, int]:
+        """The epoch, and from where to where in it."""
+        epoch, index = divmod(step, len(self.borders) - 1)
+        start, end = self.borders[index], self.borders[index + 1]
+        return (epoch, start, end) if part is None else (epoch, start + part.start, start + part.stop)
+
+    def rows(self, epoch: int, start: int, end: int) -> Tensor:
+        """Which samples an epoch has from a position to another; (end - start,) int64."""
+        block = start // BLOCK
+        rows = self._rows_of(epoch, block)[start - block * BLOCK : end - block * BLOCK]
+        missing = end - start - len(rows)
+        return torch.cat((rows, self.rows(epoch, end - missing, end))) if missing else rows
 
     def scaled(self, values: Tensor) -> Tensor:
         """Stored values in the type and range that networks see."""
@@ -83,16 +106,13 @@ class Feed:
             return values.to(self.like)
         return torch.mul(values, self.scale).to(self.like).add_(self.shift)  # bytes become floats on the way
 
-    def _order_of(self, epoch: int) -> Tensor:
-        if epoch != self._epoch:
-            source = generator(derive(self.seed, "order", epoch))
-            size = len(self.values)
-            if self.order == "replacement":
-                order = torch.randint(size, (self.borders[-1],), generator=source)
-            else:
-                order = torch.randperm(size, generator=source)
-            self._epoch, self._order = epoch, order.to(self.like.device)
-        return self._order
+    def _rows_of(self, epoch: int, block: int) -> Tensor:
+        if self._block != (epoch, block):
+            positions = np.arange(block * BLOCK, min((block + 1) * BLOCK, self.borders[-1]), dtype=np.uint64)
+            chosen = self.choose(positions, len(self.values), self.seed, "order", epoch)
+            self._block = epoch, block
+            self._chosen = torch.from_numpy(chosen.astype(np.int64)).to(self.like.device)
+        return self._chosen
 
 
 def scaling(source: DataSpec, target: DataSpec) -> tuple[float, float]:

@@ -7,27 +7,44 @@ optimizer, and gives the loss of a batch. The engine plays turns; it knows nothi
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from ganzoo.engine.calls import inference, is_pure, takes
-from ganzoo.engine.latent import Latent
+from ganzoo.engine.distributed import Group
+from ganzoo.engine.latent import Start
 from ganzoo.engine.parts import Parts
 from ganzoo.options import PositiveInt
 from ganzoo.schedules import Schedule
+from ganzoo.spec import DataSpec
 
 Stats = dict[str, Tensor]
 
 
 @dataclass
 class Batch:
-    """Real samples (N, *shape), labels (N,) or None, and what turns of a step leave for later ones."""
+    """Real samples (N, *shape), labels (N,) or None, and what turns of a step leave for later ones.
+
+    group: the ranks that share the batch; these samples are the rows of this one. indices: where the samples
+    are among those of the data set (N,), int64.
+    """
 
     real: Tensor
     labels: Tensor | None
+    group: Group = field(default_factory=Group)
     shared: dict[str, Tensor] = field(default_factory=dict)
+    indices: Tensor | None = None
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """A loss that has numbers of its own to report."""
+
+    def report(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """Scalars by name, from the scores (N,) that D gave samples since the last report."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -51,6 +68,8 @@ class Game(Protocol):
 
     players: every network, by name; all of them are saved. modules: what else has state to save (a loss that
     keeps a running number, say). generator: the player that makes samples, averaged if the recipe asks.
+    spec: what it makes, and the classes that it can be asked for; latent: what it starts from,
+    noise or pictures.
     probability: whether sigmoid(score) is the discriminator's probability that a sample is real.
     """
 
@@ -58,7 +77,8 @@ class Game(Protocol):
     modules: Mapping[str, nn.Module]
     turns: Sequence[Turn]
     generator: nn.Module
-    latent: Latent
+    spec: DataSpec
+    latent: Start
     probability: bool
 
     def score(self, samples: Tensor, labels: Tensor | None) -> Tensor:
@@ -74,7 +94,7 @@ def play_step(game: Game, batch: Batch, step: int) -> Stats:
     """Play every turn that is due and return their statistics, detached: nothing waits for the device."""
     stats: Stats = {}
     for turn in game.turns:
-        if step % turn.every == 0:
+        if (step + 1) % turn.every == 0:  # the last of every so many: five turns of D, then one of G
             stats |= play_turn(turn, batch)
     return stats
 
@@ -82,12 +102,23 @@ def play_step(game: Game, batch: Batch, step: int) -> Stats:
 def play_turn(turn: Turn, batch: Batch) -> Stats:
     """One move: gradients flow through all players and into the weights of the turn's own players only."""
     loss, stats = turn.loss(batch)
-    gradients = torch.autograd.grad(loss, turn.parameters, allow_unused=True)
-    for parameter, gradient in zip(turn.parameters, gradients, strict=True):
-        parameter.grad = gradient
+    gradients = torch.autograd.grad(batch.group.weigh(loss), turn.parameters, allow_unused=True)
+    for parameter, gradient in zip(turn.parameters, batch.group.sum_gradients(gradients), strict=True):
+        parameter.grad = laid_out_like(parameter, gradient)
     turn.optimizer.step()
     turn.after()
     return {f"{turn.name}/loss": loss.detach(), **{f"{turn.name}/{k}": v.detach() for k, v in stats.items()}}
+
+
+def laid_out_like(parameter: Tensor, gradient: Tensor | None) -> Tensor | None:
+    """The gradient in its weight's order of memory.
+
+    That of a convolution under a gradient penalty may come transposed, and torch's fused optimizers read
+    memory without a look at strides: they would move the wrong weights, without an error.
+    """
+    if gradient is None or gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)
 
 
 class StandardGame:
@@ -95,7 +126,8 @@ class StandardGame:
 
     first: who moves first. share: what both turns of a step use: nothing, the same noise or the same fakes.
     d_turn_generator: whether the fakes for D are made with batch statistics (train) or running ones (eval).
-    g_every: G moves once in so many steps.
+    g_every: G moves in the last of every so many steps. pack: D judges so many samples side by side, joined
+    along channels or features (Lin et al., 2017, arXiv:1712.04086); a rest of a batch is not shown.
     """
 
     def __init__(
@@ -106,14 +138,18 @@ class StandardGame:
         share: Literal["nothing", "noise", "fakes"] = "nothing",
         d_turn_generator: Literal["train", "eval"] = "train",
         g_every: PositiveInt = 1,
+        pack: PositiveInt = 1,
     ) -> None:
-        self.generator, self.discriminator = parts.pair()
+        self.generator, self.discriminator = parts.pair(pack)
         self.players = {"generator": self.generator, "discriminator": self.discriminator}
-        self.generate, self.score = parts.caller(self.generator), parts.caller(self.discriminator)
-        self.score_both = parts.joint_caller(self.discriminator)
-        self.loss, self.latent = parts.loss(), parts.latent
-        self.penalties, self.probability = parts.penalties(self.discriminator), self.loss.probability
+        self.view, packed = parts.view(pack), parts.packed(pack)
+        after_d_turn = parts.constraint(self.discriminator)
+        self.generate, self.judge = parts.caller(self.generator), parts.caller(self.discriminator)
+        self.score_both = packed.joint_caller(self.discriminator)
+        self.loss, self.latent, self.spec = parts.loss(), parts.latent, parts.spec
+        self.penalties, self.probability = packed.penalties(self.discriminator), self.loss.probability
         self.modules = {"loss": self.loss} if isinstance(self.loss, nn.Module) else {}
+        self.modules |= self.view.modules
         self.eval_in_d_turn = d_turn_generator == "eval"
         if self.eval_in_d_turn and share == "fakes":
             raise ValueError(
@@ -125,25 +161,26 @@ class StandardGame:
         repeats = can_repeat and is_pure(self.generator, self.latent.size, parts.spec.classes)
         self.share = "fakes" if repeats else share
         self.g_loss_sees_real = takes(self.loss.generator, "real")
-        d_turn = parts.turn("d", [self.discriminator], self.d_loss)
+        d_turn = parts.turn("d", [self.discriminator], self.d_loss, after=after_d_turn)
         g_turn = parts.turn("g", [self.generator], self.g_loss, every=g_every)
         self.turns = (d_turn, g_turn) if first == "discriminator" else (g_turn, d_turn)
 
     def d_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
         """The discriminator tells real from fake."""
-        fake = self.fakes_for_d(batch)
-        real_scores, fake_scores = self.score_both(batch.real, fake, batch.labels)
+        real, fake = self.view(batch.real), self.view(self.fakes_for_d(batch))
+        real_scores, fake_scores = self.score_both(real, fake, batch.labels)
+        self.view.observe(real_scores)
         loss = self.loss.discriminator(real_scores, fake_scores)
         for penalty in self.penalties:
-            loss = loss + penalty(batch.real, fake, batch.labels)
+            loss = loss + penalty(real, fake, batch.labels)
         return loss, {"real_scores": real_scores, "fake_scores": fake_scores}
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
         """The generator makes fakes that the discriminator takes for real."""
-        fake_scores = self.score(self.fakes(batch), batch.labels)
+        fake_scores = self.judge(self.view(self.fakes(batch)), batch.labels)
         if not self.g_loss_sees_real:
             return self.loss.generator(fake_scores), {"fake_scores": fake_scores}
-        real_scores = self.score(batch.real, batch.labels)
+        real_scores = self.judge(self.view(batch.real), batch.labels)
         return self.loss.generator(fake_scores, real_scores), {"fake_scores": fake_scores}
 
     def fakes_for_d(self, batch: Batch) -> Tensor:
@@ -165,16 +202,33 @@ class StandardGame:
             batch.shared["noise"] = self.latent.draw(len(batch.real), batch.real)
         return batch.shared["noise"]
 
+    def score(self, samples: Tensor, labels: Tensor | None) -> Tensor:
+        """The discriminator's scores of samples, one for each pack."""
+        return self.judge(self.view.pack(samples), labels)
+
     def summary(self, stats: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Losses, and D(x), D(G(z)) and accuracies where scores are log-odds, else mean scores."""
-        means = {"d_loss": stats["d/loss"].mean()}
-        if "g/loss" in stats:
-            means["g_loss"] = stats["g/loss"].mean()
-        real, fake = stats["d/real_scores"], stats["d/fake_scores"]
-        if not self.probability:
-            return means | {"real_score": real.mean(), "fake_score": fake.mean()}
-        means |= {"d_real": real.sigmoid().mean(), "d_fake": fake.sigmoid().mean()}
-        means["d_accuracy"] = torch.cat((real > 0, fake <= 0)).float().mean()
-        if "g/fake_scores" in stats:
-            means["g_accuracy"] = (stats["g/fake_scores"] > 0).float().mean()
-        return means
+        return numbers(stats, self.loss)
+
+
+def numbers(stats: Mapping[str, Tensor], loss: Any) -> dict[str, Tensor]:
+    """What a game with turns d and g reports of them, from their statistics `real_scores` and `fake_scores`.
+
+    Every turn's loss, what the loss itself has to report, and D(x), D(G(z)) and accuracies where scores are
+    log-odds, else mean scores; other statistics are given by their name, as means.
+    """
+    means = {}
+    for name, values in stats.items():
+        turn, _, what = name.partition("/")
+        if not what.endswith("_scores"):
+            means[f"{turn}_loss" if what == "loss" else what] = values.mean()
+    real, fake = stats["d/real_scores"], stats["d/fake_scores"]
+    if isinstance(loss, Reporting):
+        means |= loss.report(real, fake)
+    if not loss.probability:
+        return means | {"real_score": real.mean(), "fake_score": fake.mean()}
+    means |= {"d_real": real.sigmoid().mean(), "d_fake": fake.sigmoid().mean()}
+    means["d_accuracy"] = torch.cat((real > 0, fake <= 0)).float().mean()
+    if "g/fake_scores" in stats:
+        means["g_accuracy"] = (stats["g/fake_scores"] > 0).float().mean()
+    return means

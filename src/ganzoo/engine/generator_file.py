@@ -14,9 +14,10 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from ganzoo import storage
 from ganzoo.engine.checkpoint import digest
-from ganzoo.engine.latent import Latent
+from ganzoo.engine.latent import Latent, Pictures, Start
 from ganzoo.engine.match import match
-from ganzoo.engine.parts import DTYPES, look_up
+from ganzoo.engine.parts import DTYPES
+from ganzoo.engine.resolve import look_up
 from ganzoo.engine.sampling import Trained
 from ganzoo.engine.tensor_file import UNREADABLE, decode, encode
 from ganzoo.errors import CheckpointError, MisfitError, PluginError, ResourceError, UsageError
@@ -24,22 +25,35 @@ from ganzoo.recipe import Part
 from ganzoo.spec import DataSpec
 
 FORMAT = "ganzoo-generator"
+NOISE, PICTURES = 1, 2  # versions of the format, by what the generator starts from
 MOST_FEATURES = 2**28
 UNSEALED = b"0" * 32  # stands for the checksum while the checksum is taken
 
 
-def save(path: Path, network: nn.Module, part: Part, spec: DataSpec, latent: Latent) -> None:
-    """Write the generator file. Raises ResourceError."""
+def save(path: Path, network: nn.Module, part: Part, spec: DataSpec, start: Start) -> None:
+    """Write the generator file. Raises PluginError and ResourceError."""
+    key, described, version = _describe(start)
     config = {
         "generator": {"name": part.name, "options": dict(part.options)},
         "spec": asdict(spec),
-        "latent": asdict(latent),
+        key: described,
         "dtype": str(next(network.parameters(), torch.empty(0)).dtype).removeprefix("torch."),
     }
     tree = {"blake2b": UNSEALED.decode(), "config": config, "weights": dict(network.state_dict())}
-    header, *values = encode(tree, FORMAT)
+    header, *values = encode(tree, FORMAT, version)
     seal = digest([header, *values]).encode()
     storage.write(path, bytes(header).replace(UNSEALED, seal, 1), *values)
+
+
+def _describe(start: Start) -> tuple[str, dict[str, Any], int]:
+    """What a generator starts from: the name in its file, its description and the version of the format."""
+    match start:
+        case Latent():
+            return "latent", {"size": start.size, "distribution": start.distribution}, NOISE
+        case Pictures():
+            return "source", asdict(start.spec), PICTURES
+    kind = type(start).__name__
+    raise PluginError(f"a generator that starts from a {kind} cannot be saved; use Latent or Pictures.")
 
 
 def load(path: Path | str, generator: str | None = None) -> Trained:
@@ -64,29 +78,36 @@ def load(path: Path | str, generator: str | None = None) -> Trained:
 
 def read(content: bytes, name: str, generator: str | None = None) -> Trained:
     """A trained generator from the content of its file; everything is checked before anything is built."""
-    tree = decode(content, name, FORMAT)
+    tree = decode(content, name, FORMAT, PICTURES)
     try:
         config, weights, seal = tree["config"], dict(tree["weights"]), tree["blake2b"].encode()
         if digest([content.replace(seal, UNSEALED, 1)]).encode() != seal:
             raise ValueError("its content does not match its checksum")
-        spec, latent, dtype = _read_config(config)
+        spec, start, dtype = _read_config(config)
         part = Part(str(generator or config["generator"]["name"]), **config["generator"]["options"])
     except (UsageError, *UNREADABLE) as error:
         raise CheckpointError(f"{name} is damaged: {str(error)[:200]}.") from error
-    network = _network(name, part, spec, latent, weights, dtype, typed=generator is not None)
-    return Trained(network, spec, latent, part)
+    network = _network(name, part, spec, start, weights, dtype, typed=generator is not None)
+    return Trained(network, spec, start, part)
 
 
-def _read_config(config: dict[str, Any]) -> tuple[DataSpec, Latent, torch.dtype]:
-    spec, latent = config["spec"], config["latent"]
+def _read_config(config: dict[str, Any]) -> tuple[DataSpec, Start, torch.dtype]:
+    spec, dtype = _read_spec(config["spec"]), DTYPES[config["dtype"]]
+    if "source" in config:
+        return spec, Pictures(_read_spec(config["source"])), dtype
+    latent = config["latent"]
+    if latent["distribution"] not in ("normal", "uniform"):
+        raise ValueError(f"there is no latent distribution {latent['distribution']!r:.40}")
+    return spec, Latent(_number(latent["size"]), latent["distribution"]), dtype
+
+
+def _read_spec(spec: dict[str, Any]) -> DataSpec:
     shape, limits = tuple(_number(n) for n in spec["shape"]), spec["value_range"]
     classes = None if spec["classes"] is None else _number(spec["classes"])
     data = DataSpec(shape, None if limits is None else _limits(*limits), classes, _number(spec["size"]))
     if len(shape) not in (1, 3) or data.features > MOST_FEATURES:
         raise ValueError(f"its samples have the shape {shape!s:.80}")
-    if latent["distribution"] not in ("normal", "uniform"):
-        raise ValueError(f"there is no latent distribution {latent['distribution']!r:.40}")
-    return data, Latent(_number(latent["size"]), latent["distribution"]), DTYPES[config["dtype"]]
+    return data
 
 
 def _number(value: object) -> int:
@@ -106,7 +127,7 @@ def _network(
     name: str,
     part: Part,
     spec: DataSpec,
-    latent: Latent,
+    start: Start,
     weights: dict[str, Any],
     dtype: torch.dtype,
     *,
@@ -117,9 +138,13 @@ def _network(
     except UsageError as error:
         raise CheckpointError(f"{name} needs a generator that is not at hand: {error}") from error
 
+    first = start.spec if isinstance(start, Pictures) else start.size
+    if resolved.starts_from_pictures != isinstance(start, Pictures):
+        raise CheckpointError(f"{name} and {resolved.label} do not agree about what it starts from.")
+
     def build(device: str) -> nn.Module:
         with torch.device(device), torch.random.fork_rng(devices=[]), _no_larger_than(weights, name):
-            network: nn.Module = resolved.build(spec, latent.size).to(dtype)
+            network: nn.Module = resolved.build(spec, first).to(dtype)
         match(weights, dict(network.state_dict()), name)
         return network
 

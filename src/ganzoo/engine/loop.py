@@ -48,8 +48,8 @@ def play_all(run: Run, request: StopRequest) -> None:
     if run.step == 0:
         run.save()  # from now on there is something to go on from
     while run.step < run.total_steps:
-        if request.signal is not None:
-            stop(run, request.signal)
+        if asked := run.group.highest(request.signal or 0):
+            stop(run, asked)
         try:
             run.play()
             run.seconds = time.monotonic() - began
@@ -71,12 +71,13 @@ def save_is_due(run: Run, saved_at: float) -> bool:
     if interval is None:
         return False
     if interval.unit == "seconds":
-        return time.monotonic() - saved_at >= interval.count
+        return run.group.any(time.monotonic() - saved_at >= interval.count)
     return run.is_due(epochs=interval.epochs, steps=interval.steps)
 
 
 def stop(run: Run, number: int) -> None:
     """Save and leave, as asked."""
     run.save()
+    run.group.meet()  # a rank that ended now would look like a failure, and make the launcher end the others
     message = f"stopped at step {run.step}, saved; continue with: ganzoo resume {run.directory}"
     raise Interrupted(message) if number == signal.SIGINT else Terminated(message)

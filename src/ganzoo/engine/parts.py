@@ -1,90 +1,34 @@
-"""The parts that a game is assembled from, looked up by name and built with their options."""
+"""The parts that a game is assembled from, built with their options."""
 
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from ganzoo import registry
-from ganzoo.engine import check, faults, promises
-from ganzoo.engine.calls import Score, call_with_labels, mixes_samples
+from ganzoo.engine import check, promises
+from ganzoo.engine.calls import Score, call_with_labels, mixes_samples, takes
+from ganzoo.engine.distributed import Group
 from ganzoo.engine.feed import smallest_batch
 from ganzoo.engine.latent import Latent
+from ganzoo.engine.resolve import Resolved
 from ganzoo.engine.seeds import derive, reseed
-from ganzoo.errors import GanzooError, MisfitError, PluginError
-from ganzoo.options import complete, options_of
-from ganzoo.recipe import LIST_ROLES, ROLES, Part, Recipe
-from ganzoo.registry import Component
+from ganzoo.engine.view import View, packed_shape
+from ganzoo.engine.whole_batch import with_whole_batch_norm, with_whole_scores
+from ganzoo.errors import MisfitError, PluginError
+from ganzoo.recipe import Recipe
 from ganzoo.spec import DataSpec
 
 if TYPE_CHECKING:
     from ganzoo.engine.game import Batch, Stats, Turn
 
+Result = TypeVar("Result", Tensor, tuple[Tensor, ...])
 Penalty = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.float32, "float64": torch.float64}
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """A component that was looked up, and all its options."""
-
-    role: str
-    component: Component
-    factory: Callable[..., Any]
-    options: dict[str, Any]
-
-    @property
-    def label(self) -> str:
-        """How messages call it: `generator dcgan`."""
-        return f"{self.role} {self.component.name}"
-
-    @property
-    def origin(self) -> str:
-        """The label with the package, if another than ganzoo brings it: `generator mine of my-gan`."""
-        installed = self.component.version and not self.component.is_builtin
-        return f"{self.label} of {self.component.package}" if installed else self.label
-
-    def build(self, *arguments: Any) -> Any:
-        """The component itself. Raises MisfitError where it refuses what it is given."""
-        try:
-            return self.factory(*arguments, **self.options)
-        except GanzooError:
-            raise
-        except ValueError as error:
-            raise MisfitError(f"{self.label} cannot be used here: {error}.") from error
-        except (Exception, SystemExit) as error:
-            if self.component.is_builtin and not faults.is_out_of_memory(error):
-                raise
-            raise faults.failure(self, "when it is built", error) from error
-
-
-def look_up(role: str, part: Part, *, typed: bool = False) -> Resolved:
-    """The component of a part, with its options checked and completed."""
-    component = registry.find(ROLES[role], part.name, typed=typed)
-    factory = component.load()
-    options = options_of(factory)
-    return Resolved(role, component, factory, complete(f"{role} {part.name}", options, part.options))
-
-
-def resolve(recipe: Recipe, typed: frozenset[str] = frozenset()) -> tuple[Recipe, dict[str, list[Resolved]]]:
-    """The recipe with every option written out, and its parts by role.
-
-    typed: import paths that the user typed; no others are followed. Raises UsageError and PluginError.
-    """
-    found: dict[str, list[Resolved]] = {}
-    whole: dict[str, Any] = {}
-    for role in ROLES:
-        value = getattr(recipe, role)
-        parts = value if role in LIST_ROLES else () if value is None else (value,)
-        found[role] = [look_up(role, part, typed=part.name in typed) for part in parts]
-        full = tuple(Part(p.name, **r.options) for p, r in zip(parts, found[role], strict=True))
-        whole[role] = full if role in LIST_ROLES else full[0] if full else None
-    return replace(recipe, **whole), found
 
 
 @dataclass(frozen=True)
@@ -92,7 +36,7 @@ class Parts:
     """Builds what a game asks for: networks with weights from the run's seed, losses, penalties and turns.
 
     spec: the data as networks see them. precision: bfloat16 lets networks compute in bfloat16 while weights,
-    penalties and losses stay in float32.
+    penalties and losses stay in float32. group: the ranks that play the game together.
     """
 
     recipe: Recipe
@@ -101,6 +45,7 @@ class Parts:
     seed: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     precision: str = "float32"
+    group: Group = field(default_factory=Group)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -110,13 +55,26 @@ class Parts:
     @property
     def latent(self) -> Latent:
         """The noise that the recipe asks for."""
-        return Latent(self.recipe.latent, self.recipe.latent_distribution)
+        return Latent(self.recipe.latent, self.recipe.latent_distribution, self.group)
 
-    def generator(self, spec: DataSpec | None = None, name: str = "generator") -> nn.Module:
-        """A generator of the recipe's kind; `name` tells several of them apart."""
+    def generator(
+        self, spec: DataSpec | None = None, name: str = "generator", source: DataSpec | None = None
+    ) -> nn.Module:
+        """A generator of the recipe's kind; `name` tells several of them apart.
+
+        source: the pictures that it starts from, else noise. Raises MisfitError where that is not its kind.
+        """
         part, spec = self.resolved["generator"][0], spec or self.spec
-        network = self._network(part, name, spec, self.recipe.latent)
-        check.generator(part, network, spec, self.recipe.latent, self._smallest_batch)
+        if part.starts_from_pictures == (source is None):
+            words = ("pictures", "noise") if source is None else ("noise", "pictures")
+            game = self.resolved["game"][0].label
+            raise MisfitError(
+                f"{part.label} starts from {words[0]} and {game} gives it {words[1]}. "
+                "Choose another generator, or a recipe with another game."
+            )
+        start = source or self.recipe.latent
+        network = self._network(part, name, spec, start)
+        check.generator(part, network, spec, start, self._smallest_batch)
         return network
 
     def discriminator(self, spec: DataSpec | None = None, name: str = "discriminator") -> nn.Module:
@@ -126,9 +84,15 @@ class Parts:
         check.discriminator(part, network, spec, self._smallest_batch)
         return network
 
-    def pair(self) -> tuple[nn.Module, nn.Module]:
-        """A generator and a discriminator that agree about labels."""
-        generator, discriminator = self.generator(), self.discriminator()
+    def pair(self, pack: int = 1) -> tuple[nn.Module, nn.Module]:
+        """A generator, and a discriminator of so many samples at once, that agree about labels."""
+        generator, discriminator = self.generator(), self.packed(pack).discriminator()
+        if pack > 1 and takes(discriminator.forward, "labels"):
+            raise MisfitError(
+                f"{self.resolved['game'][0].label} packs {pack} samples and "
+                f"{self.resolved['discriminator'][0].label} judges one label at a time. "
+                "Set game.pack=1 or choose a discriminator without labels."
+            )
         warning = check.labels_agree(
             self.resolved["generator"][0], generator, self.resolved["discriminator"][0], discriminator
         )
@@ -136,18 +100,59 @@ class Parts:
             logging.getLogger("ganzoo").warning(warning)
         return generator, discriminator
 
-    def _network(self, part: Resolved, name: str, *arguments: Any) -> nn.Module:
-        # Each player draws its weights from a seed of its own: swapping one leaves the others as they were.
+    def packed(self, pack: int) -> "Parts":
+        """The parts for samples that come so many side by side. Raises MisfitError."""
+        if pack == 1:
+            return self
+        game = self.resolved["game"][0]
+        ranks = self.group.size
+        if self.recipe.batch % (pack * ranks) or self._smallest_batch < pack * ranks:
+            shared = f", shared by {ranks} ranks" if ranks > 1 else ""
+            sizes = f"a batch of {self.recipe.batch}, the smallest of {self._smallest_batch}{shared}"
+            raise MisfitError(f"{game.label} cannot pack {pack} of {sizes}. Set another batch.")
+        spec = replace(self.spec, shape=packed_shape(self.spec.shape, pack), size=self.spec.size // pack)
+        return replace(self, spec=spec, recipe=self.recipe.set("batch", self.recipe.batch // pack))
+
+    def view(self, pack: int = 1) -> View:
+        """What the discriminator sees: the recipe's augmentations, and so many samples side by side."""
+        modules = {}
+        for number, part in enumerate(self.resolved["augmentation"], 1):
+            made = part.build(self.spec)
+            check.augmentation(part, made, self.spec)
+            modules[f"augmentation-{number}"] = made.to(self.device, self.dtype)
+        return View(modules, pack)
+
+    def constraint(self, discriminator: nn.Module) -> Callable[[], None]:
+        """Put the recipe's constraints on this discriminator; what comes back follows each of its moves."""
+        reseed(derive(self.seed, "constraint"), torch.device("cpu"))
+        made = [part.build(discriminator) for part in self.resolved["constraint"]]
+
+        def keep() -> None:
+            for each in made:
+                each()
+
+        return keep
+
+    def player(self, name: str, make: Callable[[], nn.Module]) -> nn.Module:
+        """A network of the game's own, an encoder, say: its weights are drawn from a seed of its name."""
+        # Each player has a seed of its own: swapping one leaves the others as they were.
         reseed(derive(self.seed, "weights", name), torch.device("cpu"))
-        network = part.build(*arguments)
-        if not isinstance(network, nn.Module):
+        return with_whole_batch_norm(make(), self.group).to(self.device, self.dtype)
+
+    def _network(self, part: Resolved, name: str, *arguments: Any) -> nn.Module:
+        def make() -> nn.Module:
+            network = part.build(*arguments)
+            if isinstance(network, nn.Module):
+                return network
             raise PluginError(f"{part.label} is a {type(network).__name__}; it must be a torch.nn.Module.")
-        return network.to(self.device, self.dtype)
+
+        return self.player(name, make)
 
     def loss(self) -> Any:
         """The recipe's loss."""
         made = self.resolved["loss"][0].build()
         check.loss(self.resolved["loss"][0], made)
+        made = with_whole_scores(made, self.group)
         return made.to(self.device, self.dtype) if isinstance(made, nn.Module) else made
 
     def penalties(self, discriminator: nn.Module) -> "list[Penalty]":
@@ -159,11 +164,14 @@ class Parts:
 
     def caller(self, network: nn.Module) -> Score:
         """The network as a function of (input, labels), computed in the run's precision."""
-        call, precision = call_with_labels(network), self._precision
+        return self.computing(call_with_labels(network))
 
-        def compute(x: Tensor, labels: Tensor | None) -> Tensor:
-            with precision():
-                return call(x, labels).to(x.dtype)
+    def computing(self, function: Callable[..., Result]) -> Callable[..., Result]:
+        """The function, computed in the run's precision; what it returns has that of the weights."""
+
+        def compute(*arguments: Any) -> Result:
+            with self._precision():
+                return _cast(function(*arguments), self.dtype)
 
         return compute
 
@@ -191,13 +199,19 @@ class Parts:
         *,
         every: int = 1,
         after: Callable[[], None] = lambda: None,
+        lr: float | None = None,
     ) -> "Turn":
-        """A turn with the recipe's optimizer and schedule: `d_...` for turn d, `g_...` for all others."""
+        """A turn with the recipe's optimizer and schedule: `d_...` for turn d, `g_...` for all others.
+
+        lr: another learning rate than the optimizer's own.
+        """
         from ganzoo.engine.game import Turn
 
         side = "d" if name == "d" else "g"
         parameters = [p for player in players for p in player.parameters() if p.requires_grad]
         part = self.resolved[f"{side}_optimizer"][0]
+        if lr is not None:
+            part = part.with_options(lr=lr)
         optimizer = promises.optimizer(part, part.build(parameters))
         part = self.resolved[f"{side}_schedule"][0]
         schedule = promises.schedule(part, part.build())
@@ -211,3 +225,7 @@ class Parts:
         if self.precision != "bfloat16":
             return nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16)
+
+
+def _cast(result: Result, dtype: torch.dtype) -> Result:
+    return tuple(r.to(dtype) for r in result) if isinstance(result, tuple) else result.to(dtype)

@@ -13,7 +13,7 @@ from ganzoo.errors import DataError
 from ganzoo.spec import DataSpec
 
 if TYPE_CHECKING:
-    from ganzoo.engine.parts import Resolved
+    from ganzoo.engine.resolve import Resolved
 
 
 def dataset(part: "Resolved", made: Any) -> None:
@@ -109,7 +109,7 @@ def game(part: "Resolved", made: Any) -> None:
     """A game has players, turns and a generator. Raises PluginError."""
     missing = [
         name
-        for name in ("players", "modules", "turns", "generator", "latent", "score", "summary")
+        for name in ("players", "modules", "turns", "generator", "spec", "latent", "score", "summary")
         if not hasattr(made, name)
     ]
     if missing:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ganzoo import storage
+from ganzoo.engine.distributed import Group
 from ganzoo.engine.game import Game, Stats
 from ganzoo.errors import CheckpointError
 
@@ -17,29 +18,43 @@ _log = logging.getLogger("ganzoo")
 
 
 class Window:
-    """Statistics since the last record, kept as they are on the device until a record is due."""
+    """Statistics since the last record, kept as they are on the device until a record is due.
 
-    def __init__(self) -> None:
+    Each rank keeps those of its rows: scalars are parts of a mean over all rows, the others belong to rows.
+    """
+
+    def __init__(self, group: Group | None = None) -> None:
+        self.group = group or Group()
         self.stats: dict[str, list[tuple[int, Tensor]]] = {}
+        self.scalars: set[str] = set()
+        self.loaded: dict[str, Tensor] = {}  # from a checkpoint, of all ranks
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to sum up."""
+        return not self.stats and not self.loaded
 
     def add(self, stats: Stats, step: int) -> None:
-        """Keep the statistics of a step."""
+        """Keep the statistics of the step being played."""
         for name, value in stats.items():
+            if value.dim() == 0:
+                self.scalars.add(name)
+                value = self.group.weigh(value)
             self.stats.setdefault(name, []).append((step, value.flatten()))
 
     def clear(self) -> None:
         """Begin a new window."""
-        self.stats = {}
+        self.stats, self.loaded = {}, {}
 
     def summary(self, game: Game) -> dict[str, float]:
-        """The game's numbers over the window."""
+        """The game's numbers over the window, of all ranks."""
         numbers = game.summary(self.state_dict())
         values = torch.stack([value.double() for value in numbers.values()]).tolist()
         return dict(zip(numbers, values, strict=True))
 
     def first_not_finite(self) -> tuple[int, str, float] | None:
         """The earliest step, name and value of a statistic that is NaN or infinite, or None."""
-        if all(values.isfinite().all() for values in self.state_dict().values()):
+        if all(torch.cat([v for _, v in kept]).isfinite().all() for kept in self.stats.values()):
             return None
         bad = [
             (step, name, value[~value.isfinite()][0].item())
@@ -50,12 +65,17 @@ class Window:
         return min(bad, key=lambda found: found[0])
 
     def state_dict(self) -> dict[str, Tensor]:
-        """What has been gathered, for a checkpoint."""
-        return {name: torch.cat([value for _, value in kept]) for name, kept in self.stats.items()}
+        """What all ranks have gathered, for a checkpoint; each of them must ask."""
+        mine = [torch.cat([value for _, value in kept]) for kept in self.stats.values()]
+        whole = dict(self.loaded)
+        for name, parts in zip(self.stats, self.group.gather(mine) if mine else [], strict=True):
+            together = torch.stack(parts).sum(0) if name in self.scalars else torch.cat(parts)
+            whole[name] = torch.cat((whole[name], together)) if name in whole else together
+        return whole
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on from a checkpoint, whose numbers are all finite."""
-        self.stats = {name: [(0, value)] for name, value in state.items()}
+        self.stats, self.loaded = {}, dict(state)
 
 
 class Metrics:

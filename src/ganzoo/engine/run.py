@@ -10,19 +10,19 @@ from typing import Any
 
 import pluggy
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganzoo import storage
-from ganzoo.datasets.base import Dataset, Samples, Split
-from ganzoo.engine import divergence, generator_file, promises, sampling, state
-from ganzoo.engine.calls import takes
+from ganzoo.datasets.base import Dataset, Samples, Split, spread
+from ganzoo.engine import checkpoint, divergence, generator_file, promises, sampling, state
+from ganzoo.engine.calls import inference, takes
 from ganzoo.engine.checkpoint import Checkpoints
 from ganzoo.engine.ema import Average
 from ganzoo.engine.feed import Feed, epoch_borders, smallest_batch
 from ganzoo.engine.game import Batch, Game, play_step
 from ganzoo.engine.parts import Parts
 from ganzoo.engine.record import Metrics, Window
-from ganzoo.engine.seeds import derive, reseed
+from ganzoo.engine.seeds import derive
 from ganzoo.errors import CheckpointError, DataError
 from ganzoo.recipe import Recipe
 from ganzoo.settings import Settings
@@ -31,6 +31,7 @@ from ganzoo.spec import DataSpec
 _log = logging.getLogger("ganzoo")
 SCORED_AT_ONCE = 1000
 ENDLESS = 10**18  # steps
+Labels = Sequence[int] | Tensor | None
 
 
 @dataclass
@@ -54,7 +55,8 @@ class Run:
         half_life = self.recipe.ema_half_life_images
         self.average = Average(self.game.generator, half_life) if half_life else None
         self.batch: Batch | None = None
-        self.window = Window()
+        self.group = self.parts.group
+        self.window = Window(self.group)
         self.metrics = Metrics(self.directory / "metrics.jsonl")
         self.checkpoints = Checkpoints(self.directory / "checkpoints")
         self.device = self.parts.device
@@ -75,6 +77,7 @@ class Run:
         like = torch.empty(0, device=self.device, dtype=self.parts.dtype)
         feed = Feed(samples, self.dataset.spec, self.spec, self.recipe, self.settings.seed, like)
         # Fewer samples than promised where some were skipped; the parts were checked for those promised.
+        self.group.require(feed.smallest_batch)
         if feed.smallest_batch == 1 < smallest_batch(self.recipe, self.dataset.spec.size):
             left = f"{len(samples)} samples are left, and the last batch of an epoch has one sample"
             raise DataError(f"{left}. Set last_batch=drop or another batch.")
@@ -130,14 +133,16 @@ class Run:
         """Play the next step of the game: a pure function of the weights, the seed and the step."""
         # After a rollback the same noise would lead to the same end.
         again = ("again", self.rollbacks) if self.rollbacks else ()
-        reseed(derive(self.settings.seed, "step", self.step, *again), self.device)
-        seen = self.images
+        seed = derive(self.settings.seed, "step", self.step, *again)
+        feed, seen = self.feed, self.images
         self._schedule(seen)
         self.is_whole = False
-        self.batch = Batch(*self.feed.batch(self.step))
-        stats = play_step(self.game, self.batch, self.step)
-        self.step += 1
-        self.window.add(stats, self.step)
+        with self.group.step(self.images_before(self.step + 1) - seen, seed, self.device) as rows:
+            indices = feed.indices(self.step, rows)
+            self.batch = Batch(*feed.batch(self.step, rows), self.group, indices=indices)
+            stats = play_step(self.game, self.batch, self.step)
+            self.step += 1
+            self.window.add(stats, self.step)
         if self.average is not None:
             self.average.update(self.images - seen)
         self.is_whole = True
@@ -154,7 +159,7 @@ class Run:
 
     def record_window(self) -> None:
         """Sum up the steps since the last record in one line. Raises DivergedError."""
-        if not self.window.stats:
+        if self.window.is_empty:
             return
         numbers = self.window.summary(self.game)
         for name, value in numbers.items():
@@ -164,7 +169,9 @@ class Run:
         self.record(numbers)
 
     def record(self, numbers: Mapping[str, float]) -> None:
-        """Add a line to metrics.jsonl and tell the callbacks."""
+        """Add a line to metrics.jsonl and tell the callbacks, on the rank that writes."""
+        if not self.group.is_first:
+            return
         line = {"step": self.step, "images": self.images, "epoch": round(self.epoch, 6), **numbers}
         self.metrics.write(line)
         self.hooks.hook.record(run=self, numbers=line)
@@ -177,69 +184,83 @@ class Run:
         return self._splits[split]
 
     def real(self, count: int, split: Split = "train") -> tuple[Tensor, Tensor | None]:
-        """Samples spread evenly over a split, as networks see them, and their labels.
+        """Samples spread evenly over a split, in the range that networks see, and their labels.
 
-        All of them, in order, where there are no more than `count`.
+        All of them, in order, where there are no more than `count`. Where the generator makes pictures of
+        pictures, those that it should make; `seen` has both.
         """
+        values, labels = self.seen(count, split)
+        return self.game.latent.target(values), labels
+
+    def seen(self, count: int, split: Split = "train") -> tuple[Tensor, Tensor | None]:
+        """The samples of `real` as networks see them, whole."""
         stored = self.samples(split) or self.samples("train")
         assert stored is not None  # the feed has refused a data set without training samples
-        # The first ones alone would all be of one class where a data set is sorted.
-        rows = torch.arange(min(count, len(stored))) * len(stored) // min(count, len(stored))
+        rows = spread(len(stored), count)
         values = self.feed.scaled(stored.values[rows].to(self.device))
         return values, None if stored.labels is None else stored.labels[rows].to(self.device)
+
+    @property
+    def made(self) -> nn.Module:
+        """What a run makes: the generator, the averaged one if there is one."""
+        return self.average.network if self.average else self.game.generator
 
     @cached_property
     def is_conditional(self) -> bool:
         """Whether the generator makes samples for given labels."""
         return takes(self.game.generator.forward, "labels")
 
-    def generate(self, count: int, labels: Sequence[int] | Tensor | None = None, seed: int = 0) -> Tensor:
-        """Generated samples (count, *shape), float32, as networks see them; with averaged weights, if any."""
-        network = self.average.network if self.average else self.game.generator
-        return sampling.draw(
-            network, self.game.latent, self.spec, count, labels, derive(self.settings.seed, seed)
-        )
+    def generate(
+        self, count: int, labels: Labels = None, seed: int = 0, start: Tensor | None = None
+    ) -> Tensor:
+        """Generated samples (count, *shape), float32, as networks see them; with averaged weights, if any.
 
-    def newest_fakes(self, count: int) -> Tensor | None:
-        """Up to `count` of the very fakes that the step just played learnt from; None before any."""
-        fakes = self.batch.shared.get("fakes") if self.batch else None
-        return None if fakes is None else fakes[:count].detach().float().cpu()
+        start: what to make them of, else noise from the seed, or pictures of the test split if there is one.
+        """
+        if start is None:
+            start = self._start(count, derive(self.settings.seed, seed))
+        return sampling.draw(self.made, self.game.spec, start, labels)
+
+    def _start(self, count: int, seed: int) -> Tensor:
+        latent, spec = self.game.latent, self.game.spec
+        return sampling.start(self.made, latent, spec, count, seed, lambda n: self.seen(n, "test")[0])
+
+    def infer(self, player: str, samples: Tensor) -> Tensor | None:
+        """What a player makes of samples (N, ...), in inference mode, float32; None if there is no such."""
+        network = self.game.players.get(player)
+        return None if network is None else sampling.infer(network, samples)
 
     @torch.no_grad()
     def score(self, samples: Tensor, labels: Tensor | None = None) -> Tensor:
         """The discriminator's scores of samples in the range that networks see, in inference mode."""
-        modes = {network: network.training for network in self.game.players.values()}
-        for network in modes:
-            network.eval()
-        try:
+        with inference(*self.game.players.values()):
             x = torch.split(samples.to(self.device, self.parts.dtype), SCORED_AT_ONCE)
             y = [None] * len(x) if labels is None else torch.split(labels.to(self.device), SCORED_AT_ONCE)
             return torch.cat([self.game.score(a, b) for a, b in zip(x, y, strict=True)])
-        finally:
-            for network, mode in modes.items():
-                network.train(mode)
 
     def save(self) -> None:
         """Write the generator and a checkpoint. Raises DivergedError rather than save what is not finite."""
         divergence.check(self)
+        tree = state.gather(self)
+        if not self.group.is_first:
+            return
         # The checkpoint is last: whatever it counts on is on the disk before it.
         self.save_generator()
         storage.sync(self.metrics.path)
         if self.checkpoints.current != self.step:
-            self.checkpoints.save(self.step, state.gather(self))
+            self.checkpoints.save(self.step, tree)
 
-    def save_generator(self) -> None:
-        """Write generator.safetensors, the averaged generator if there is one."""
-        network = self.average.network if self.average else self.game.generator
-        path = self.directory / "generator.safetensors"
-        generator_file.save(path, network, self.recipe.generator, self.spec, self.game.latent)
+    def save_generator(self, name: str = "generator.safetensors") -> None:
+        """Write the generator, the averaged one if there is one, into a file of the run directory."""
+        path = self.directory / name
+        generator_file.save(path, self.made, self.recipe.generator, self.game.spec, self.game.latent)
 
     def go_on(self, *, allow_other_data: bool = False) -> None:
         """Continue from the newest checkpoint.
 
         Raises CheckpointError where there is none, where it belongs elsewhere, or was trained on other data.
         """
-        tree = self.checkpoints.load()
+        tree = self.load_checkpoint()
         same_data = tree.get("fingerprint") == self.fingerprint
         if not same_data and not allow_other_data:
             message = "the training data differ from those of the checkpoint."
@@ -249,14 +270,19 @@ class Run:
         if changes:
             self.warn(f"not bit-exact: {', '.join(changes)}")
 
+    def load_checkpoint(self) -> Mapping[str, Any]:
+        """The newest checkpoint, which rank 0 reads for all. Raises CheckpointError."""
+        if self.group.size == 1:
+            return self.checkpoints.load()
+        content = checkpoint.content(self.checkpoints.load()) if self.group.is_first else b""
+        return checkpoint.tree(self.group.tell(content))
+
     def restore(self, tree: Mapping[str, Any]) -> None:
         """Put the state of a checkpoint back, here and in the callbacks, and forget later records."""
         state.restore(self, tree)
-        self.metrics.cut(tree["metrics_bytes"])
-        for name, saved in tree["callbacks"].items():
-            if name in self.callbacks:
-                others = [c for c in self.callbacks.values() if c is not self.callbacks[name]]
-                self.hooks.subset_hook_caller("checkpoint_load", others)(run=self, state=saved)
+        if self.group.is_first:
+            self.metrics.cut(tree["metrics_bytes"])
+        state.restore_callbacks(self, tree["callbacks"])
 
     def warn(self, message: str) -> None:
         """Say that something looks wrong while training goes on: to the callbacks, or else in the log."""
@@ -264,16 +290,6 @@ class Run:
             self.hooks.hook.warning(run=self, message=message)
         else:
             _log.warning("%s", message)
-
-    def callback_states(self) -> dict[str, Any]:
-        """What the callbacks want to keep, by their name."""
-        states = {name: self._ask(callback) for name, callback in self.callbacks.items()}
-        return {name: value for name, value in states.items() if value is not None}
-
-    def _ask(self, callback: object) -> Any:
-        others = [c for c in self.callbacks.values() if c is not callback]
-        answers = self.hooks.subset_hook_caller("checkpoint_save", others)(run=self)
-        return answers[0] if answers else None
 
     @cached_property
     def fingerprint(self) -> str:

@@ -6,7 +6,7 @@ these two numbers stand for all noise and for the order of the data.
 
 import copy
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -35,7 +35,7 @@ def gather(run: "Run") -> Table:
         "networks": networks(run),
         "optimizers": {turn.name: _optimizer(run, turn) for turn in run.game.turns},
         "window": run.window.state_dict(),
-        "callbacks": run.callback_states(),
+        "callbacks": callback_states(run),
     }
 
 
@@ -60,6 +60,24 @@ def restore(run: "Run", tree: Mapping[str, Any]) -> None:
         _put_optimizer(run, turn, optimizers[turn.name], needed[turn.name])
     run.window.load_state_dict(window)
     run.step, run.rollbacks = step, rollbacks
+
+
+def callback_states(run: "Run") -> Table:
+    """What the callbacks want to keep, by their name."""
+    answers = {name: _hook(run, "checkpoint_save", name)(run=run) for name in run.callbacks}
+    return {name: given[0] for name, given in answers.items() if given}
+
+
+def restore_callbacks(run: "Run", states: Mapping[str, Any]) -> None:
+    """Give the callbacks back what they kept."""
+    for name in [name for name in run.callbacks if name in states]:
+        _hook(run, "checkpoint_load", name)(run=run, state=states[name])
+
+
+def _hook(run: "Run", hook: str, name: str) -> Callable[..., list[Any]]:
+    """A hook of one callback alone."""
+    others = [callback for other, callback in run.callbacks.items() if other != name]
+    return run.hooks.subset_hook_caller(hook, others)
 
 
 def _count(value: object) -> int:
@@ -148,13 +166,14 @@ def environment(run: "Run") -> dict[str, str | int]:
         "threads": torch.get_num_threads(),
         "precision": run.settings.precision,
         "seed": run.settings.seed,
+        "ranks": run.group.size,
     }
 
 
 def changes(run: "Run", tree: Mapping[str, Any]) -> list[str]:
     """How the environment differs from that of a gathered state: `threads 2 instead of 1`."""
     known = tree.get("environment")
-    before = known if isinstance(known, dict) else {}
+    before = {"ranks": 1, **(known if isinstance(known, dict) else {})}  # what older checkpoints leave out
     now = environment(run)
     return [f"{key} {now[key]} instead of {before.get(key)}" for key in now if now[key] != before.get(key)]
 

@@ -51,13 +51,13 @@ DTYPES: Mapping[torch.dtype, str] = MappingProxyType(
 )
 
 
-def encode(tree: Mapping[str, Tree], format_name: str) -> list[memoryview]:
+def encode(tree: Mapping[str, Tree], format_name: str, version: int = VERSION) -> list[memoryview]:
     """A table as the content of a file in pieces, the header first; the others are views of the tensors.
 
     Raises CheckpointError for what a file cannot hold.
     """
     tensors: dict[str, Tensor] = {}
-    entry = {"format": format_name, "version": VERSION, "tree": pack(tree, tensors)}
+    entry = {"format": format_name, "version": version, "tree": pack(tree, tensors)}
     header: dict[str, Any] = {"__metadata__": {"ganzoo": json.dumps(entry)}}
     pieces = [_view(name, tensor) for name, tensor in tensors.items()]
     end = 0
@@ -98,18 +98,21 @@ def _view(name: str, tensor: Tensor) -> memoryview:
     return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
 
 
-def decode(content: bytes, what: str, format_name: str) -> dict[str, Any]:
-    """The table that a file's content holds. Raises CheckpointError for what `encode` did not write."""
+def decode(content: bytes, what: str, format_name: str, newest: int = VERSION) -> dict[str, Any]:
+    """The table that a file's content holds. Raises CheckpointError for what `encode` did not write.
+
+    newest: the highest version of the format that the caller understands.
+    """
     entry = _entry(content, what)
     if entry.get("format") != format_name:
         raise CheckpointError(f"{what} is not a {format_name} file.")
     version = entry.get("version")
-    if isinstance(version, int) and version > VERSION:
+    if isinstance(version, int) and version > newest:
         raise CheckpointError(
-            f"{what} has format {version!r:.20}; this ganzoo reads {VERSION}. Upgrade ganzoo."
+            f"{what} has format {version!r:.20}; this ganzoo reads {newest}. Upgrade ganzoo."
         )
     try:
-        if version != VERSION:
+        if type(version) is not int or version < VERSION:
             raise ValueError(f"format {version!r:.20}")
         tree = unpack(entry["tree"], safetensors.torch.load(content))
         if not isinstance(tree, dict):

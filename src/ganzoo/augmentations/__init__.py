@@ -1,0 +1,1 @@
+"""Augmentations: random changes to all samples, real and generated, that the discriminator sees."""
