@@ -43,8 +43,13 @@ def position(run: "Run") -> list[str]:
 
 
 def fakes_like(run: "Run", labels: "Tensor | None", count: int) -> "Tensor":
-    """Generated samples, for these labels where the generator takes any."""
-    return run.generate(count, labels if run.is_conditional else None)
+    """Generated samples, for these labels of the data where the generator takes such labels."""
+    return run.generate(count, labels_for(run, labels))
+
+
+def labels_for(run: "Run", labels: "Tensor | None") -> "Tensor | None":
+    """Labels of the data as the generator takes them: None where it takes none, or others of its game's."""
+    return labels if run.is_conditional and run.game.spec.classes == run.spec.classes else None
 
 
 def ended_in_order(error: BaseException | None) -> bool:

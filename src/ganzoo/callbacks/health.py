@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ganzoo import storage
-from ganzoo.callbacks._common import fakes_like, keep
+from ganzoo.callbacks._common import fakes_like, keep, labels_for
 from ganzoo.hooks import hookimpl
 from ganzoo.options import PositiveInt
 
@@ -60,8 +60,8 @@ class Health:
         if run.step % self.every_steps == 0:
             real, labels = run.real(COMPARED)
             if self.real_spread is None:
-                self.real_spread = spread(real, labels if run.is_conditional else None)
-            made = spread(fakes_like(run, labels, len(real)), labels if run.is_conditional else None)
+                self.real_spread = spread(real, labels_for(run, labels))
+            made = spread(fakes_like(run, labels, len(real)), labels_for(run, labels))
             self.watch(run, "collapse", made < SAME * self.real_spread)
             # Less certain, and how many games begin: it takes longer.
             alike = "collapse" not in self.warnings and made < ALIKE * self.real_spread

@@ -68,9 +68,9 @@ class Samples:
 
     def draw(self, run: "Run") -> None:
         """Generate, draw and tell the other callbacks."""
-        newest = run.newest_fakes(self.count) if self.of == "batch" else None
+        newest = newest_fakes(run, self.count) if self.of == "batch" else None
         if run.spec.is_image:
-            labels, columns = arrange(self.count, run.spec.classes if run.is_conditional else None)
+            labels, columns = arrange(self.count, run.game.spec.classes if run.is_conditional else None)
             if newest is None:
                 samples = run.generate(self.count if labels is None else len(labels), labels)
             else:
@@ -89,6 +89,12 @@ class Samples:
         """Where the run is, and what the discriminator answers if that was measured at this step."""
         now = self.measured if self.measured.get("step") == run.step else {}
         return position(run) + [f"{name} {now[name]:.3f}" for name in ANSWERS if name in now]
+
+
+def newest_fakes(run: "Run", count: int) -> "Tensor | None":
+    """Up to `count` of the very fakes that the step just played learnt from; None before any."""
+    fakes = run.batch.shared.get("fakes") if run.batch else None
+    return None if fakes is None else fakes[:count].detach().float().cpu()
 
 
 def arrange(count: int, classes: int | None) -> "tuple[Tensor | None, int]":

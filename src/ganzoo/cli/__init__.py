@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -13,8 +14,17 @@ import click
 
 from ganzoo import registry
 from ganzoo.cli import _output
+from ganzoo.engine import launch
 from ganzoo.engine.signals import Terminate, leaving
-from ganzoo.errors import GanzooError, PluginError
+from ganzoo.errors import (
+    DivergedError,
+    GanzooError,
+    Interrupted,
+    PeerError,
+    PluginError,
+    Terminated,
+    UsageError,
+)
 from ganzoo.options import suggest
 from ganzoo.sources import docstring_of
 
@@ -29,6 +39,10 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "run": "ganzoo.cli.run",
         "resume": "ganzoo.cli.resume",
         "sample": "ganzoo.cli.sample",
+        "evaluate": "ganzoo.cli.evaluate",
+        "study": "ganzoo.cli.study",
+        "compare": "ganzoo.cli.compare",
+        "plugin": "ganzoo.cli.plugin",
         "plugins": "ganzoo.cli.plugins",
         "doctor": "ganzoo.cli.doctor",
     }
@@ -40,6 +54,7 @@ class Session:
     """What the options before the command say."""
 
     debug: bool = False
+    arguments: Sequence[str] = ()
 
 
 class Commands(click.Group):
@@ -100,7 +115,9 @@ class Commands(click.Group):
 
 def _summaries() -> dict[str, str]:
     own = {n: docstring_of(f"{module}:command").partition("\n")[0] for n, module in COMMANDS.items()}
-    return own | {c.name: c.summary for c in registry.components("commands") if c.name not in own}
+    others = registry.components("commands")
+    claims = Counter([*own, *(c.name for c in others)])
+    return own | {c.name if claims[c.name] == 1 else c.full_name: c.summary for c in others}
 
 
 @click.group(
@@ -124,7 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Before torch: threads that spin while they wait make a run beside other busy processes ten times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     _output.make_streams_lenient()
-    session = Session()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    session = Session(arguments=arguments)
     try:
         with leaving():
             code: Any = group.main(
@@ -146,8 +164,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _report(error, f"a defect of ganzoo, which --debug shows: {reason}", 1, session)
 
 
+# What every rank of a run finds out for itself: the first one says it for all.
+USAGE = (click.ClickException, click.Abort, KeyboardInterrupt, UsageError)
+SHARED = (*USAGE, DivergedError, PeerError, Interrupted, Terminated)
+
+
+def rank_of_process() -> int:
+    """The rank of this process, 0 where the environment makes no sense, which is said elsewhere."""
+    try:
+        return launch.place().rank
+    except UsageError:
+        return 0
+
+
 def _report(error: BaseException, text: str, code: int, session: Session) -> int:
+    rank = rank_of_process()
+    if rank and isinstance(error, SHARED):
+        return code
     if session.debug:
         traceback.print_exception(error, file=sys.stderr)
-    _output.message(text)
+    _output.message(f"rank {rank}: {text}" if rank else text)
     return code

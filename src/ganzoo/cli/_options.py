@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ganzoo.cli import _output
+from ganzoo.engine import launch
 from ganzoo.errors import UsageError
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -44,6 +45,9 @@ machine = several(
     click.option("--threads", type=int, metavar="N", help="Processor threads; fewer on a shared machine."),
     click.option("--checkpoint-every", metavar="N", help="Save every N epochs, 400steps or 30s.  [300s]"),
 )
+ranks = click.option(
+    "--ranks", type=click.IntRange(1, 1024), metavar="N", help="Train with N processes of this machine."
+)
 face = several(
     click.option("--quiet", is_flag=True, help="No progress and no summary."),
     click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document."),
@@ -67,7 +71,19 @@ class _Messages(logging.Handler):
 
 
 def show_messages(quiet: bool) -> None:
-    """Print what the library logs on stderr: warnings, and unless `quiet` what it downloads."""
+    """Print what the library logs on stderr: warnings, and unless `quiet` what it downloads.
+
+    Of several ranks only the first has something to say.
+    """
     logger = logging.getLogger("ganzoo")
     logger.handlers, logger.propagate = [_Messages()], False
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
+    logger.disabled = launch.place().rank > 0
+
+
+def start_ranks(ranks: int | None, device: str | None) -> None:
+    """Where `--ranks` asks for several processes, run this very command in each of them, and exit."""
+    if launch.starts_processes(ranks):
+        context = click.get_current_context()
+        arguments = context.find_root().obj.arguments
+        context.exit(launch.start(ranks or 1, device or "auto", arguments))

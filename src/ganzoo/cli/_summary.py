@@ -21,6 +21,8 @@ LABELS = {
     "p_real": "p_real",
     "p_fake": "p_fake",
     "kl": "KL",
+    "frechet": "Frechet",
+    "modes": "modes",
 }
 
 
@@ -91,7 +93,8 @@ def further(run: Run) -> str:
 def fitting(run: Run) -> str:
     """What a dry run found: the parts, which fit."""
     recipe = run.recipe
-    parts = [recipe.generator, recipe.discriminator, recipe.loss, *recipe.penalty, recipe.game]
+    several = [*recipe.penalty, *recipe.constraint, *recipe.augmentation]
+    parts = [recipe.generator, recipe.discriminator, recipe.loss, *several, recipe.game]
     sizes = ", ".join(
         f"{n} {sum(p.numel() for p in net.parameters()):,} weights" for n, net in run.game.players.items()
     )

@@ -7,7 +7,7 @@ from itertools import groupby
 import click
 
 from ganzoo import registry
-from ganzoo.cli import _output
+from ganzoo.cli import COMMANDS, _output
 from ganzoo.registry import KINDS, Component
 
 
@@ -47,7 +47,7 @@ def _lines(found: Iterable[Component]) -> Iterator[str]:
             yield ""
         yield _output.heading(kind, KINDS[kind])
         members = list(group)
-        claims = Counter(c.name for c in members)
+        claims = Counter([*(COMMANDS if kind == "commands" else ()), *(c.name for c in members)])
         yield from _output.rows((_name(c, claims[c.name] > 1), _text(c)) for c in members)
 
 

@@ -21,18 +21,31 @@ MOST_LABELS = Annotated[int, Bounds(1, 1_000_000)]
 @click.command("sample")
 @click.argument("source", type=_options.FOLDER)
 @click.option("-n", "--count", type=int, default=64, show_default=True, help="How many.")
+@click.option(
+    "--input",
+    "given",
+    type=_options.FOLDER,
+    help="What to make them of: a folder of pictures, a picture or FILE.npy.",
+)
 @click.option("--label", metavar="3,7,7", help="Which classes, repeated in turn; 3x7 is three sevens.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides the noise.")
 @click.option("--out", type=_options.FOLDER, required=True, help="FILE.png (a grid), FILE.npy, or a folder.")
 @click.option("--generator", metavar="PATH", help="Where the generator is, if no package brings it.")
 @click.option("--force", is_flag=True, help="Replace what --out names.")
 def command(
-    source: Path, count: int, label: str | None, seed: int, out: Path, generator: str | None, force: bool
+    source: Path,
+    count: int,
+    given: Path | None,
+    label: str | None,
+    seed: int,
+    out: Path,
+    generator: str | None,
+    force: bool,
 ) -> None:
     """Draw samples from SOURCE, a run directory or a generator.safetensors file.
 
     A PNG file gets one grid, a .npy file float32 (N, *shape), in [-1, 1] for pictures, a folder one picture
-    each.
+    each. A generator that makes pictures of pictures needs --input.
     """
     check_target(out, force)
     labels = None if label is None else parse_labels(label)
@@ -43,9 +56,22 @@ def command(
     from ganzoo.engine.generator_file import load
 
     trained = load(source, generator)
-    samples = trained.sample(count if explicit or labels is None else len(labels), labels, seed)
+    if given is not None:
+        samples = translated(trained, given, count if explicit else None, labels)
+    else:
+        samples = trained.sample(count if explicit or labels is None else len(labels), labels, seed)
     write(samples, trained, out)
     _output.write(f"{len(samples)} samples in {out}")
+
+
+def translated(trained: "Trained", given: Path, count: int | None, labels: list[int] | None) -> "Tensor":
+    """What a generator makes of the first pictures of --input, or of all. Raises UsageError, DataError."""
+    from ganzoo.engine import inputs
+
+    pictures = inputs.read(given, trained.source)
+    if count is not None and not 1 <= count <= len(pictures):
+        raise UsageError(f"{count} were asked for and {given} holds {len(pictures)}. Ask for 1 to so many.")
+    return trained.translate(pictures[:count], labels)
 
 
 def check_target(out: Path, force: bool) -> None:

@@ -1,0 +1,1 @@
+"""Studies: many runs that are compared, planned in one file."""
