@@ -75,8 +75,16 @@ class Adam:
 class KerasRMSprop:
     """RMSprop of Keras with its time decay: eps outside the root, lr / (1 + decay * updates so far)."""
 
-    def __init__(self, parameters: Iterable[Tensor], lr: float, lr_decay: float = 0.0) -> None:
-        self.parameters = list(parameters)
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        lr: float,
+        lr_decay: float = 0.0,
+        *,
+        decay: float = 0.9,
+        eps: float = 1e-7,
+    ) -> None:
+        self.parameters, self.decay, self.eps = list(parameters), decay, eps
         self.lr, self.lr_decay, self.updates = lr, lr_decay, 0
         self.mean_square = [torch.zeros_like(p) for p in self.parameters]
 
@@ -86,8 +94,8 @@ class KerasRMSprop:
         self.updates += 1
         with torch.no_grad():
             for i, (p, g) in enumerate(zip(self.parameters, gradients, strict=True)):
-                self.mean_square[i] = 0.9 * self.mean_square[i] + 0.1 * g**2
-                p -= lr * g / (self.mean_square[i].sqrt() + 1e-7)
+                self.mean_square[i] = self.decay * self.mean_square[i] + (1 - self.decay) * g**2
+                p -= lr * g / (self.mean_square[i].sqrt() + self.eps)
 
 
 def assert_same_course(
