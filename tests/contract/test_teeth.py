@@ -1,490 +1,225 @@
-"""The contract checks notice what is broken: each component here breaks one promise."""
+"""Every check notices a component that breaks its promise and nothing else, and lets sound ones pass."""
 
 import os
 import random
+import sys
+import warnings
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
+from contract import bad_networks, bad_parts, bad_runs
 from engine import broken
-from ganzoo import testing
-from ganzoo.datasets.base import Samples
-from ganzoo.hooks import hookimpl
-from ganzoo.recipe import Part
+from ganzoo import registry
+from ganzoo.errors import UsageError
 from ganzoo.spec import DataSpec
-from ganzoo.testing import ContractError
-from ganzoo.zoo.fashion import RECIPE
+from ganzoo.testing import CHECKS, ContractError, Untried, contract, contract_of, examine
+
+TEETH = {
+    "generators": bad_networks.GENERATORS,
+    "discriminators": bad_networks.DISCRIMINATORS,
+    "losses": bad_parts.LOSSES,
+    "penalties": bad_parts.PENALTIES,
+    "constraints": bad_parts.CONSTRAINTS,
+    "augmentations": bad_parts.AUGMENTATIONS,
+    "datasets": bad_parts.DATASETS,
+    "metrics": bad_parts.METRICS,
+    "optimizers": bad_parts.OPTIMIZERS,
+    "schedules": bad_parts.SCHEDULES,
+    "commands": bad_parts.COMMANDS,
+    "recipes": bad_runs.RECIPES,
+    "games": bad_runs.GAMES,
+    "callbacks": bad_runs.CALLBACKS,
+}
+SOUND = [
+    *(("generators", each) for each in bad_networks.SOUND_GENERATORS),
+    *(("discriminators", each) for each in bad_networks.SOUND_DISCRIMINATORS),
+    ("losses", broken.Loss),
+    ("losses", broken.Counter),
+    ("penalties", bad_parts.drift),
+    ("augmentations", bad_parts.Shifted),
+    ("datasets", bad_parts.data()),
+    ("metrics", bad_parts.picky),
+    *(("recipes", each) for each in bad_runs.SOUND_RECIPES),
+    *(("callbacks", each) for each in bad_runs.SOUND_CALLBACKS),
+]
 
 
-def refuses(check, component, words: str, **options) -> None:
-    """A check raises ContractError with certain words."""
-    with pytest.raises(ContractError, match=words):
-        check(component, options)
-
-
-# Generators and discriminators ------------------------------------------------------------------------------
-
-
-class Sly(broken.Generator):
-    """A sound generator that does something else as well."""
-
-    def spoil(self, x):
-        self.misbehave(x)
-        return x
-
-    def misbehave(self, x):
-        raise NotImplementedError
-
-
-class DrawsElsewhere(Sly):
-    def misbehave(self, x):
-        random.random()
-
-
-class DrawsInNumpy(Sly):
-    def misbehave(self, x):
-        np.random.rand()
-
-
-class ChangesDtype(Sly):
-    def misbehave(self, x):
-        torch.set_default_dtype(torch.float64)
-
-
-class ChangesFolder(Sly):
-    def misbehave(self, x):
-        os.chdir("/")
-
-
-class Detached(broken.Generator):
-    def spoil(self, x):
-        return x.detach()
-
-
-class Unused(broken.Generator):
-    def __init__(self, spec: DataSpec, latent: int) -> None:
-        super().__init__(spec, latent)
-        self.spare = nn.Linear(1, 1)
-
-
-class Forgetful(broken.Generator):
-    """Keeps something that its state_dict does not have."""
-
-    def __init__(self, spec: DataSpec, latent: int) -> None:
-        super().__init__(spec, latent)
-        self.gain = 1.0
-
-    def spoil(self, x):
-        if self.training:
-            self.gain *= 0.5
-        return self.gain * x
-
-
-class Greedy(broken.Generator):
-    def forward(self, z):
-        return self.make(z.mul_(2))
-
-
-class Single(broken.Generator):
-    """Fixed to float32."""
-
-    def spoil(self, x):
-        return x.float()
-
-
-class Uneven(broken.Generator):
-    def spoil(self, x):
-        return x[:2]
-
-
-class Random(broken.Generator):
-    """Draws its first weights from where no seed reaches."""
-
-    def __init__(self, spec: DataSpec, latent: int) -> None:
-        super().__init__(spec, latent)
-        source = torch.Generator()
-        source.seed()
-        nn.init.normal_(self.linear.weight, generator=source)
-
-
-class Pairs(broken.Generator):
-    """Takes even batches only."""
-
-    def spoil(self, x):
-        if len(x) % 2:
-            raise ValueError("it wants pairs")
-        return x
+@pytest.fixture(autouse=True)
+def _teeth(install_plugin):
+    """Two discriminators that recipes name, and a command that imports torch."""
+    names = {"moody": "contract.bad_runs:Moody", "tiring": "contract.bad_runs:Tiring"}
+    source = "import click, torch\n@click.command()\ndef heavy():\n    'Lift something.'"
+    install_plugin("teeth", {"discriminators": names, "commands": {"heavy": "teeth:heavy"}}, source)
 
 
 @pytest.mark.parametrize(
-    ("component", "words"),
+    ("kind", "check", "component", "words"),
+    [(kind, *tooth) for kind, teeth in TEETH.items() for tooth in teeth],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 15 else "",
+)
+def test_the_named_check_notices(kind, check, component, words):
+    with pytest.raises(ContractError, match=words):
+        contract(kind, component, check)
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_every_check_has_teeth(kind):
+    checks = {check.name for check in CHECKS[kind]}
+    assert checks == {"import", *(name for name, *_ in TEETH[kind])}
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_every_check_says_what_it_checks_in_a_line(kind):
+    names = [check.name for check in CHECKS[kind]]
+    assert len(set(names)) == len(names)
+    assert all(10 < len(check.promise) < 90 for check in CHECKS[kind])
+
+
+@pytest.mark.parametrize(("kind", "component"), SOUND)
+def test_sound_components(kind, component):
+    contract(kind, component)
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_a_component_that_cannot_be_imported_fails_one_check_alone(kind, install_plugin):
+    file = install_plugin("shattered", {kind: {"mine": "shattered:Mine"}}, "\n1 / 0\n")
+    (outcome,) = examine(kind, "shattered/mine")
+    assert (outcome.check.name, outcome.status) == ("import", "fail")
+    assert f"ZeroDivisionError: division by zero ({file}:2)" in outcome.reason
+
+
+def test_an_annotation_that_cannot_be_read_is_an_import_that_fails():
+    def Mine(spec, latent, *, width: "Absent"):  # noqa: F821
+        return None
+
+    with pytest.raises(ContractError, match="cannot read the options of .*Absent"):
+        contract("generators", Mine, "import")
+
+
+def test_an_option_without_a_type_is_noticed():
+    def factory(spec, latent, *, width: int = 3, slope=0.1):
+        return broken.Generator(spec, latent)
+
+    with pytest.raises(ContractError, match="a type for every option, got none for slope"):
+        contract("generators", factory, "import")
+
+
+def test_a_factory_of_another_signature_is_told_what_it_is_given():
+    def factory(spec):
+        return broken.Discriminator(spec)
+
+    words = r"takes \(spec\) and is given \(DataSpec, int\): too many positional arguments"
+    with pytest.raises(ContractError, match=words):
+        contract("generators", factory, "fits")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
     [
-        (broken.Flat, r"makes \(2, 784\).*expected"),
-        (broken.Loud, "makes values in"),
-        (broken.NotANumber, "NaN"),
-        (broken.Pair, "tuple"),
-        (broken.Whole, "int64"),
-        (broken.refuses, "expected a network for some data, got refusals: .*Tuesday"),
-        (broken.nothing, "expected a torch.nn.Module, got NoneType"),
-        (DrawsElsewhere, "expected the process left alone, got a change of random"),
-        (DrawsInNumpy, "got a change of numpy.random"),
-        (Detached, "expected an output with a gradient"),
-        (Unused, r"expected a finite gradient for every weight, got none for spare\.weight, spare\.bias"),
-        (Forgetful, "the same output from the same state_dict"),
-        (Greedy, "expected its input left alone"),
-        (Single, "expected float64 from float64"),
-        (Uneven, "expected 1 outputs for 1|expected 3 outputs for 3 samples, got 2"),
-        (Random, "equal weights from equal noise"),
-        (Pairs, "that it takes a batch of 3"),
+        ("import torch; torch.set_default_dtype(torch.float64)", "torch's default dtype"),
+        ("import torch; torch.manual_seed(1)", "torch's random numbers, torch's seed"),
+        ("import random; random.seed(0)", "Python's random numbers"),
+        ("import os; os.chdir('/')", "the working directory"),
     ],
 )
-def test_generators(component, words):
-    refuses(testing.check_generator, component, words)
+def test_what_an_import_changes_is_noticed(install_plugin, source, words):
+    install_plugin("careless", {"losses": {"mine": "careless:Mine"}}, f"{source}\nclass Mine: ...\n")
+    with pytest.raises(ContractError, match=f"the process left alone, got a change of {words}"):
+        contract("losses", "careless/mine", "import")
 
 
-def test_a_change_of_the_default_dtype_is_noticed():
-    try:
-        refuses(testing.check_generator, ChangesDtype, "got a change of torch's default dtype")
-    finally:
-        torch.set_default_dtype(torch.float32)
-
-
-def test_a_change_of_the_working_directory_is_noticed(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    "name", [name for name in vars(bad_networks) if name.startswith(("Changes", "Draws"))]
+)
+def test_what_a_check_changes_is_put_back(name, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    refuses(testing.check_generator, ChangesFolder, "the working directory")
+    before = process()
+    component = getattr(bad_networks, name)
+    kind = "generators" if issubclass(component, broken.Generator) else "discriminators"
+    failed = [each.check.name for each in examine(kind, component) if each.status == "fail"]
+    assert failed[0] == "process"
+    assert process() == before
 
 
-@pytest.mark.parametrize("component", [broken.Generator, broken.Normed, broken.Frozen])
-def test_sound_generators(component):
-    testing.check_generator(component)
+def process():
+    return (
+        random.getstate(),
+        str(np.random.get_state(legacy=False)),
+        torch.get_rng_state().tolist(),
+        torch.initial_seed(),
+        torch.get_default_dtype(),
+        torch.get_num_threads(),
+        torch.is_grad_enabled(),
+        os.getcwd(),
+        dict(os.environ),
+        list(warnings.filters),
+        list(sys.path),
+    )
 
 
 def test_networks_are_tried_on_the_data_that_are_asked_for():
     odd = DataSpec((2, 5, 9), (0.0, 1.0), None, 8)
     with pytest.raises(ContractError, match=r"expected \(2, 2x5x9\)"):
-        testing.check_generator(broken.Flat, {}, odd)
-    testing.check_generator("dcgan", {"width": 2}, odd)
-
-
-@pytest.mark.parametrize(
-    ("component", "words"),
-    [
-        (broken.Sigmoid, "raw scores, without a sigmoid"),
-        (broken.Maps, r"\(2, 1, 1, 1\)"),
-        (broken.Single, r"expected \(2,\)"),
-        (broken.ScorePair, "tuple"),
-        (broken.WholeScores, "int32"),
-    ],
-)
-def test_discriminators(component, words):
-    refuses(testing.check_discriminator, component, words)
-
-
-@pytest.mark.parametrize("component", [broken.Discriminator, broken.Patches, broken.Mixing])
-def test_sound_discriminators(component):
-    testing.check_discriminator(component)
-
-
-# Losses and penalties ---------------------------------------------------------------------------------------
-
-
-class Overflowing(broken.Loss):
-    def spoil(self, values):
-        return values.exp().mean()
-
-
-class Saturated(broken.Loss):
-    def spoil(self, values):
-        return (values.clamp(0.29, 0.31) * 1e30).mean()
-
-
-class Counting(broken.Loss):
-    calls = 0
-
-    def spoil(self, values):
-        self.calls += 1
-        return values.mean() * self.calls
-
-
-class Blind(broken.Loss):
-    """G's loss is flat at every score that is tried."""
-
-    def generator(self, fake):
-        return (fake.clamp(-5, 5) * (fake.abs() < 5) * (fake != 0)).mean()
-
-
-class Shifting(broken.Loss):
-    def discriminator(self, real, fake):
-        with torch.no_grad():
-            real.sub_(1)
-        return (fake - real).mean()
-
-
-@pytest.mark.parametrize(
-    ("component", "words"),
-    [
-        (broken.Vector, "expected a scalar"),
-        (broken.Float, "float"),
-        (broken.NoGradient, "without a gradient"),
-        (broken.Silent, "probability"),
-        (Overflowing, "expected a finite scalar for the discriminator at real scores -10000"),
-        (Counting, "state in an nn.Module"),
-        (Blind, "expected a gradient for the generator at some scores"),
-        (Shifting, "its input left alone"),
-    ],
-)
-def test_losses(component, words):
-    refuses(testing.check_loss, component, words)
-
-
-def test_a_sound_loss():
-    testing.check_loss(broken.Loss)
-
-
-def forgotten_graph(discriminator, real, fake, labels):
-    x = real.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(discriminator(x, labels).sum(), x)
-    return gradient.square().mean()
-
-
-def undefined_root(discriminator, real, fake, labels):
-    """The root of zero has no gradient."""
-    return (0 * discriminator(real, labels)).square().mean().sqrt()
-
-
-def left_behind(discriminator, real, fake, labels):
-    discriminator(real, labels).sum().backward()
-    return discriminator(real, labels).square().mean()
-
-
-def moves_real(discriminator, real, fake, labels):
-    return discriminator(real.add_(0.1), labels).square().mean()
-
-
-def drift(discriminator, real, fake, labels, *, weight: float = 1e-3):
-    """Sound: no gradient penalty at all."""
-    return weight * discriminator(real, labels).square().mean()
-
-
-@pytest.mark.parametrize(
-    ("component", "words"),
-    [
-        (broken.penalty_vector, "expected a finite scalar"),
-        (broken.penalty_not_a_number, "expected a finite scalar"),
-        (broken.penalty_float, "expected a finite scalar"),
-        (forgotten_graph, "expected a value that depends on the weights"),
-        (undefined_root, "expected finite gradients|expected a gradient"),
-        (left_behind, "no gradient left behind, got some in"),
-        (moves_real, "its input left alone"),
-    ],
-)
-def test_penalties(component, words):
-    refuses(testing.check_penalty, component, words)
-
-
-def test_a_sound_penalty():
-    testing.check_penalty(drift)
-    testing.check_penalty(drift, {"weight": 2.0})
-
-
-# Data and the rest ------------------------------------------------------------------------------------------
-
-
-class Data:
-    """A sound data set; the others promise or load something else."""
-
-    spec = DataSpec((2,), (0.0, 1.0), 3, 6)
-
-    def load(self, split):
-        return self.samples() if split == "train" else None
-
-    def samples(self):
-        return Samples(torch.linspace(0, 1, 12).view(6, 2), torch.tensor([0, 1, 2, 0, 1, 2]))
-
-
-def data(**changes):
-    """A factory of a data set with other attributes."""
-    made = type("Changed", (Data,), changes)
-
-    def factory(folders):
-        return made()
-
-    return factory
-
-
-@pytest.mark.parametrize(
-    ("component", "words"),
-    [
-        (data(spec=(2,)), "tuple for its spec"),
-        (data(spec=DataSpec((2,), (1.0, 0.0), 3, 6)), "ascending range"),
-        (data(samples=lambda self: None), "training samples, got 0"),
-        (data(samples=lambda self: Samples(torch.zeros(6, 3), torch.zeros(6).long())), "loads samples of 3"),
-        (data(samples=lambda self: Samples(torch.full((6, 2), 9.0), torch.zeros(6).long())), "loads values"),
-        (data(samples=lambda self: Samples(torch.zeros(6, 2))), "3 classes and loads no labels"),
-        (data(samples=lambda self: Samples(torch.zeros(6, 2), torch.zeros(6))), "int64"),
-        (
-            data(samples=lambda self: Samples(torch.zeros(7, 2), torch.zeros(7).long())),
-            "6 training samples, got 7",
-        ),
-        (
-            data(samples=lambda self: Samples(torch.rand(6, 2), torch.zeros(6).long())),
-            "the same samples again",
-        ),
-    ],
-)
-def test_data_sets(component, words):
-    refuses(testing.check_dataset, component, words)
+        contract("generator", broken.Flat, specs=[odd])
+    contract("generator", "dcgan", options={"width": 2}, specs=[odd])
 
 
 def test_labels_that_were_not_promised_are_an_error_of_the_data():
-    testing.check_dataset(data())
-    mislabelled = data(samples=lambda self: Samples(torch.zeros(6, 2), torch.full((6,), 3)))
-    testing.check_dataset(mislabelled)  # what a user's files hold is no fault of the component
+    mislabelled = bad_parts.loading(torch.zeros(6, 2), torch.full((6,), 3))
+    contract("datasets", mislabelled)  # what a user's files hold is no fault of the component
+    with pytest.raises(Untried, match="has labels from 3 to 3"):
+        contract("datasets", mislabelled, "samples")
 
 
-def flat(real, fake):
-    return 1.0
+def test_a_failure_that_no_check_foresees_is_the_components():
+    class Failing(broken.Generator):
+        def spoil(self, x):
+            if len(x) == 7:
+                raise KeyError("colour")
+            return x
+
+    with pytest.raises(
+        ContractError, match=r"fails in the check gradients: KeyError: 'colour' \(.*test_teeth"
+    ):
+        contract("generators", Failing, "gradients")
 
 
-def tensors(real, fake):
-    return {"mean": real.mean()}
+def test_an_option_that_is_needed_is_asked_for():
+    def factory(folders, *, path: str):
+        return bad_parts.Data()
+
+    (outcome,) = examine("datasets", factory)
+    assert (outcome.status, outcome.check.name) == ("untried", "import")
+    assert "needs the option 'path'" in outcome.reason
+    contract("datasets", factory, options={"path": "here"})
 
 
-def noisy(real, fake):
-    return {"noise": torch.rand(()).item()}
+def test_a_check_that_does_not_exist():
+    with pytest.raises(
+        UsageError, match=r"there is no check 'shapes' of generators\. Did you mean 'shape'\?"
+    ):
+        contract("generators", broken.Generator, "shapes")
 
 
-def picky(real, fake):
-    """Sound: measures colour pictures only."""
-    if real.dim() != 4 or real.shape[1] != 3:
-        raise ValueError("it measures colour pictures")
-    return {"red": real[:, 0].mean().item()}
+def test_the_parametrisation_has_every_check_and_imports_nothing(install_plugin):
+    install_plugin("lazy", {"losses": {"a": "lazy:A"}, "metrics": {"b": "lazy:B"}}, "1 / 0")
+    names, values = contract_of("lazy")
+    assert names == ("kind", "name", "check")
+    assert values == [
+        (kind, name, check.name)
+        for kind, name in (("losses", "lazy/a"), ("metrics", "lazy/b"))
+        for check in CHECKS[kind]
+    ]
+    assert "lazy" not in sys.modules
 
 
-@pytest.mark.parametrize(
-    ("component", "words"),
-    [(flat, "{name: number}"), (tensors, "{name: number}"), (noisy, "the same numbers")],
-)
-def test_metrics(component, words):
-    refuses(testing.check_metric, component, words)
+def test_a_package_without_components_cannot_be_parametrised(install_plugin):
+    install_plugin("ganzoo-mine", {"losses": {"a": "m:A"}})
+    with pytest.raises(UsageError, match=r"'ganzoo-mime' brings components\. Did you mean 'ganzoo-mine'\?"):
+        contract_of("ganzoo-mime")
 
 
-def test_a_sound_metric():
-    testing.check_metric(picky)
-
-
-def uphill(parameters, *, lr: float = 0.1):
-    return torch.optim.SGD(parameters, lr=lr, maximize=True)
-
-
-def nameless(parameters):
-    return torch.optim.SGD(parameters, lr=0.1)
-
-
-def no_optimizer(parameters, *, lr: float = 0.1):
-    return object()
-
-
-@pytest.mark.parametrize(
-    ("component", "words"),
-    [(uphill, "fall below 10"), (nameless, "an option lr"), (no_optimizer, "torch.optim.Optimizer")],
-)
-def test_optimizers(component, words):
-    refuses(testing.check_optimizer, component, words)
-
-
-@pytest.mark.parametrize(
-    ("factor", "words"),
-    [
-        (lambda images, total: -1.0, "a factor >= 0|one factor >= 0"),
-        (lambda images, total: float("nan"), "finite"),
-        (lambda images, total: random.Random().random(), "one factor"),
-        (3, "expected a function"),
-    ],
-)
-def test_schedules(factor, words):
-    def schedule():
-        return factor
-
-    refuses(testing.check_schedule, schedule, words)
-
-
-@pytest.mark.parametrize(
-    ("recipe", "words"),
-    [
-        (lambda: RECIPE, "expected a ganzoo.recipe.Recipe, got function"),
-        (
-            RECIPE.with_part("generator", Part("cgan")).with_part("discriminator", Part("dcgan", slope=0.1)),
-            None,
-        ),
-    ],
-)
-def test_recipes(recipe, words):
-    if words is None:
-        testing.check_recipe(recipe)
-    else:
-        refuses(testing.check_recipe, recipe, words)
-
-
-def test_a_recipe_that_fits_nothing():
-    odd = RECIPE.with_part("generator", Part("fashion")).with_part("discriminator", Part("cgan"))
-    refuses(testing.check_recipe, odd, "that it fits some data")
-
-
-class Meddling:
-    """Changes weights."""
-
-    @hookimpl
-    def step_end(self, run):
-        with torch.no_grad():
-            next(run.game.generator.parameters()).mul_(1.01)
-
-
-class Misspelt:
-    @hookimpl
-    def step_ended(self, run):
-        """No such hook."""
-
-
-class Hookless:
-    """Implements nothing."""
-
-
-class Steady:
-    """Sound: counts steps, and keeps the count."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    @hookimpl
-    def step_end(self):
-        self.count += 1
-
-    @hookimpl
-    def checkpoint_save(self):
-        return {"count": self.count}
-
-
-@pytest.mark.parametrize(
-    ("component", "words"),
-    [(Meddling, "the weights without it"), (Misspelt, "step_ended"), (Hookless, "a hook at least")],
-)
-def test_callbacks(component, words):
-    refuses(testing.check_callback, component, words)
-
-
-def test_a_sound_callback():
-    testing.check_callback(Steady)
-
-
-def test_commands():
-    import click
-
-    def listing():
-        """Print something."""
-
-    testing.check_command(click.command(listing))
-    refuses(testing.check_command, listing, "a click.Command, got function")
-    refuses(testing.check_command, click.command(lambda: None), "a docstring")
+def test_there_are_checks_for_every_kind():
+    assert CHECKS.keys() == registry.KINDS.keys()

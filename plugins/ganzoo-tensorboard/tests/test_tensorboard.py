@@ -8,7 +8,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import IMAGES, SCALARS, EventAccumulator
 
 import ganzoo
-from ganzoo.testing import components, contract
+from ganzoo.testing import contract, contract_of
 
 SHORT = {"callback": "tensorboard", "sample_every": "4steps", "threads": 1}
 FAST = {"dataset.size": 64, "record_every_steps": 1}
@@ -54,6 +54,6 @@ def test_a_run_that_goes_on_withdraws_what_came_after_its_checkpoint(tmp_path: P
     assert steps == [32 * step for step in (1, 2, 3, 4, 5, 6)]
 
 
-@pytest.mark.parametrize(("kind", "name"), components("ganzoo-tensorboard"))
-def test_contract(kind: str, name: str) -> None:
-    contract(kind, name)
+@pytest.mark.parametrize(*contract_of("ganzoo-tensorboard"))
+def test_contract(kind: str, name: str, check: str) -> None:
+    contract(kind, name, check)

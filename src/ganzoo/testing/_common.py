@@ -1,10 +1,14 @@
-"""What all contract checks share."""
+"""What all contract checks share: a check, its subject, and an eye on the process."""
 
-import functools
+import contextlib
 import os
 import random
-from collections.abc import Callable, Iterator, Mapping
+import sys
+import unittest
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -12,11 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo import registry
-from ganzoo.engine.parts import Resolved
-from ganzoo.errors import MisfitError, PluginError
-from ganzoo.options import complete, options_of
-from ganzoo.registry import Component
+from ganzoo.engine.resolve import Resolved
+from ganzoo.options import options_of
 from ganzoo.spec import DataSpec
 
 NONE: Mapping[str, Any] = MappingProxyType({})
@@ -36,73 +37,144 @@ class ContractError(AssertionError):
     """A component breaks a promise of its kind; the message says what was expected and what it got."""
 
 
-def checks(kind: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a check of a kind from a function of the component, which may be given by name or itself."""
-
-    def decorate(examine: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(examine)
-        def check(target: object, options: Mapping[str, Any] = NONE, *specs: DataSpec) -> None:
-            part = _resolved(kind, target, options)
-            try:
-                with _untouched(part):
-                    examine(part, *specs)
-            except (PluginError, MisfitError) as error:
-                raise ContractError(str(error)) from error
-
-        return check
-
-    return decorate
+class Untried(unittest.SkipTest):
+    """A check cannot be made here, for example because a data set's files are absent; pytest skips it."""
 
 
-def _resolved(kind: str, target: Any, options: Mapping[str, Any]) -> Resolved:
-    if isinstance(target, str):
-        component = registry.find(kind, target, typed=True)
-        target = component.load()
-    else:
-        name, module = getattr(target, "__qualname__", kind), getattr(target, "__module__", "")
-        component = Component(kind, name, registry.TYPED, "", f"{module}:{name}")
-    role = "dataset" if kind == "datasets" else registry.singular(kind)
-    known = options_of(target) if kind not in ("recipes", "commands") else {}
-    return Resolved(role, component, target, complete(f"{role} {component.name}", known, options))
+@dataclass(frozen=True)
+class Subject:
+    """A component under test, and the data that networks are tried on."""
+
+    part: Resolved
+    specs: Sequence[DataSpec] = SPECS
+
+    def expect(self, truth: bool, expected: str, got: object) -> None:
+        """Raise ContractError unless something is true."""
+        if not truth:
+            raise ContractError(f"{self.part.origin} breaks its contract: expected {expected}, got {got}.")
+
+    @contextmanager
+    def left_alone(self, *tensors: Tensor | None) -> Iterator[None]:
+        """Expect that the block changes none of these tensors."""
+        given = [tensor for tensor in tensors if tensor is not None]
+        before = [tensor.detach().clone() for tensor in given]
+        yield
+        self.expect(all(map(torch.equal, given, before)), "its input left alone", "other values in it")
 
 
-def expect(truth: bool, part: Resolved, expected: str, got: object) -> None:
-    """Raise ContractError unless something is true."""
-    if not truth:
-        raise ContractError(f"{part.origin} breaks its contract: expected {expected}, got {got}.")
+@dataclass(frozen=True)
+class Check:
+    """One promise of a kind: a name, what is promised in one line, and a function that tries it.
+
+    allowed: what of the process may change meanwhile; None for a check that does not watch it.
+    """
+
+    name: str
+    promise: str
+    run: Callable[[Subject], None]
+    allowed: frozenset[str] | None = None
+
+
+NOISE, SEED = "torch's random numbers", "torch's seed"
+ENVIRONMENT, FILTERS, PATH = "the environment", "the warnings filters", "the import path"
+
+
+def _check_options(subject: Subject) -> None:
+    """The component was imported and its options were read; each has a type, or no value would be checked."""
+    options = options_of(subject.part.factory).values() if subject.part.options else ()
+    untyped = [option.name for option in options if option.type is Any]
+    subject.expect(not untyped, "a type for every option", f"none for {', '.join(untyped)}")
+
+
+# Not held against a component: what the libraries that it imports do to filters and environment.
+IMPORT = Check(
+    "import",
+    "can be imported, which changes no random state, dtype or folder; every option has a type",
+    _check_options,
+    frozenset({ENVIRONMENT, FILTERS, PATH}),
+)
+
+
+def leaves_the_process(exercise: Callable[[Subject], None], *allowed: str) -> Check:
+    """The check that a component changes nothing which belongs to the process, while it is exercised."""
+
+    def run(subject: Subject) -> None:
+        # What a library does at its first use is no doing of the component: the second time counts.
+        with watching(), contextlib.suppress(Exception):
+            exercise(subject)
+        exercise(subject)
+
+    promise = "changes no random state, dtype, threads, folder, environment or warnings filter"
+    return Check("process", promise, run, frozenset(allowed))
 
 
 @contextmanager
-def left_alone(part: Resolved, *tensors: Tensor | None) -> Iterator[None]:
-    """Expect that the block changes none of these tensors."""
-    given = [tensor for tensor in tensors if tensor is not None]
-    before = [tensor.detach().clone() for tensor in given]
-    yield
-    expect(all(map(torch.equal, given, before)), part, "its input left alone", "other values in it")
-
-
-@contextmanager
-def _untouched(part: Resolved) -> Iterator[None]:
-    """Expect that the block changes nothing that belongs to the process; torch's own noise is put back."""
-    before = _process()
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            yield
-    finally:  # whatever else went wrong may have come of it
-        changed = [name for name, value in _process().items() if value != before[name]]
-        expect(not changed, part, "the process left alone", f"a change of {', '.join(changed)}")
+def watching() -> Iterator[list[str]]:
+    """Names of what the block changes of the process, there at its end, when all of it is put back."""
+    changed: list[str] = []
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        before, environment = _process(), dict(os.environ)
+        try:
+            yield changed
+        finally:  # whatever else went wrong may have come of it
+            changed += [name for name, value in _process().items() if value != before[name]]
+            for name, put_back in _PUT_BACK.items():
+                put_back(before[name])
+            if dict(os.environ) != environment:
+                os.environ.clear()
+                os.environ.update(environment)
 
 
 def _process() -> dict[str, Any]:
     return {
-        "random": random.getstate(),
-        "numpy.random": str(np.random.get_state(legacy=False)),
+        "Python's random numbers": random.getstate(),
+        "numpy's random numbers": _Numpy(np.random.get_state(legacy=False)),
+        NOISE: torch.get_rng_state().numpy().tobytes(),
+        SEED: torch.initial_seed(),
         "torch's default dtype": torch.get_default_dtype(),
         "torch's gradient mode": torch.is_grad_enabled(),
         "torch's number of threads": torch.get_num_threads(),
+        "torch's deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
+        "torch's precision of products": torch.get_float32_matmul_precision(),
         "the working directory": os.getcwd(),
+        ENVIRONMENT: dict(os.environ),
+        FILTERS: list(warnings.filters),
+        PATH: list(sys.path),
     }
+
+
+class _Numpy:
+    """numpy's random state, whose arrays do not compare as one."""
+
+    def __init__(self, state: Any) -> None:
+        self.state = state
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Numpy) and str(self.state) == str(other.state)
+
+    def __hash__(self) -> int:
+        return hash(str(self.state))
+
+
+def _set_path(path: list[str]) -> None:
+    sys.path[:] = path
+
+
+# torch's noise and the warnings filters have contexts that put them back.
+_PUT_BACK: Mapping[str, Callable[[Any], object]] = MappingProxyType(
+    {
+        "Python's random numbers": random.setstate,
+        "numpy's random numbers": lambda kept: np.random.set_state(kept.state),
+        "torch's default dtype": torch.set_default_dtype,
+        "torch's gradient mode": torch.set_grad_enabled,
+        "torch's number of threads": torch.set_num_threads,
+        "torch's deterministic algorithms": torch.use_deterministic_algorithms,
+        "torch's precision of products": torch.set_float32_matmul_precision,
+        "the working directory": os.chdir,
+        PATH: _set_path,
+    }
+)
 
 
 def draw(spec: DataSpec, count: int, seed: int = 0) -> Batch:

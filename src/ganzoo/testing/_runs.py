@@ -1,142 +1,262 @@
 """Contract checks of recipes, games and callbacks, which play a few steps on random samples."""
 
+import math
 import tempfile
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from pluggy import PluginValidationError
-from torch import Tensor
 
-from ganzoo import hooks
-from ganzoo.datasets.base import Samples, Split
-from ganzoo.engine import directory, loop, promises
-from ganzoo.engine.build import network_spec
-from ganzoo.engine.parts import Parts, Resolved, resolve
+from ganzoo import registry
+from ganzoo.engine import loop, promises, state, tensor_file
+from ganzoo.engine.resolve import look_up, resolve
 from ganzoo.engine.run import Run
 from ganzoo.errors import MisfitError
-from ganzoo.recipe import Part, Recipe
-from ganzoo.registry import TYPED, Component
-from ganzoo.settings import Settings
+from ganzoo.recipe import Recipe
 from ganzoo.spec import DataSpec
-from ganzoo.testing._common import SPECS, ContractError, checks, draw, expect
+from ganzoo.testing._common import NOISE, SEED, SPECS, Check, ContractError, Subject, leaves_the_process
+from ganzoo.testing._steps import (
+    SMALL,
+    check_resumption,
+    create,
+    expect_resumption,
+    play,
+    prepare,
+    same,
+    weights,
+)
 
-ADAM = Part("adam")
-SMALL = Recipe(
-    generator=Part("vanilla-bn", width=4),
-    discriminator=Part("fashion", width=8),
-    loss=Part("bce"),
-    d_optimizer=ADAM,
-    g_optimizer=ADAM,
-    latent=3,
-    batch=6,
-    steps=7,
+# All kinds of data, and two pictures joined along channels, for games that make one of the other.
+KINDS = (*SPECS, DataSpec((2, 32, 32), (-1.0, 1.0), None, 16))
+
+
+def _recipe(subject: Subject) -> Recipe:
+    recipe: Any = subject.part.factory
+    subject.expect(isinstance(recipe, Recipe), "a ganzoo.recipe.Recipe", type(recipe).__name__)
+    return recipe
+
+
+def _quick(subject: Subject) -> tuple[Recipe, DataSpec]:
+    """The recipe with small batches, and data that it fits. Raises ContractError where it fits none."""
+    recipe = _recipe(subject)
+    quick, refusals = replace(recipe, batch=min(recipe.batch, 4), record_every_steps=1), []
+    for spec in KINDS:
+        try:
+            prepare(quick, spec, Path("unused"))
+        except MisfitError as error:
+            refusals.append(str(error))
+        else:
+            return quick, spec
+    raise ContractError(
+        f"{subject.part.origin} breaks its contract: expected that it fits some data, got refusals: "
+        f"{' '.join(refusals)}"
+    )
+
+
+def _exercise_recipe(subject: Subject) -> None:
+    resolve(_recipe(subject))
+
+
+def _check_written(subject: Subject) -> None:
+    recipe = _recipe(subject)
+    again = Recipe.from_table(recipe.to_table())
+    subject.expect(again == recipe, "the recipe back from its tables", again)
+
+
+def _check_recipe_fits(subject: Subject) -> None:
+    _quick(subject)
+
+
+def _expect_repeat(subject: Subject, make: Callable[[], Run]) -> None:
+    ours, theirs = play(make()), play(make())
+    subject.expect(same(ours, theirs), "two runs that agree to the bit", "different weights")
+
+
+def _check_recipe_repeat(subject: Subject) -> None:
+    quick, spec = _quick(subject)
+    with tempfile.TemporaryDirectory() as folder:
+        _expect_repeat(subject, lambda: prepare(quick, spec, Path(folder)))
+
+
+def _check_recipe_steps(subject: Subject) -> None:
+    check_resumption(subject, *_quick(subject))
+
+
+RECIPES = (
+    leaves_the_process(_exercise_recipe),
+    Check("written", "can be written down, and read back as it was", _check_written),
+    Check("fits", "its parts exist and fit some data", _check_recipe_fits),
+    Check("repeat", "two runs of it agree to the bit", _check_recipe_repeat),
+    Check("steps", "2 steps, a checkpoint and 2 more give the weights of 4", _check_recipe_steps),
 )
 
 
-@dataclass(frozen=True)
-class RandomSamples:
-    """A data set of random samples."""
+def _stages(subject: Subject) -> list[tuple[Recipe, DataSpec]]:
+    """What a game is played with: parts for any game, or else those of a recipe of its package that names it.
 
-    spec: DataSpec
-
-    def load(self, split: Split) -> Samples | None:
-        """The training samples; there is no test split."""
-        return Samples(*draw(self.spec, self.spec.size)) if split == "train" else None
-
-
-def prepare(recipe: Recipe, spec: DataSpec, path: Path, listener: object = None, **parts: Resolved) -> Run:
-    """A run of a recipe on random samples, some of whose parts are given."""
-    recipe, resolved = resolve(replace(recipe, dataset=None, callback=(), ema_half_life_images=0.0))
-    source = Component("datasets", "random samples", TYPED, "", f"{__name__}:RandomSamples")
-    data = Resolved("dataset", source, RandomSamples, {"spec": spec})
-    resolved |= {"dataset": [data], **{role: [part] for role, part in parts.items()}}
-    made = Parts(recipe, resolved, network_spec(spec, recipe), device=torch.device("cpu"))
-    game = resolved["game"][0].build(made)
-    promises.game(resolved["game"][0], game)
-    named = {} if listener is None else {parts["callback"].component.name: listener}
-    manager = hooks.manager(list(named.values()))
-    return Run(recipe, Settings(device="cpu"), made, game, RandomSamples(spec), path, manager, named)
-
-
-def play(run: Run, steps: int = 2) -> dict[str, Tensor]:
-    """All weights and buffers after some steps."""
-    for _ in range(steps):
-        run.play()
-    return weights(run)
-
-
-def weights(run: Run) -> dict[str, Tensor]:
-    """All weights and buffers of all players."""
-    players = run.game.players.items()
-    return {
-        f"{player}.{n}": v.clone() for player, network in players for n, v in network.state_dict().items()
-    }
-
-
-def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
-    """Whether two sets of weights agree to the bit."""
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-
-
-@checks("recipes")
-def check_recipe(part: Resolved) -> None:
-    """Its parts exist and fit some data, it can be written down, and two runs of it agree to the bit."""
-    recipe: Any = part.factory
-    expect(isinstance(recipe, Recipe), part, "a ganzoo.recipe.Recipe", type(recipe).__name__)
-    again = Recipe.from_table(recipe.to_table())
-    expect(again == recipe, part, "the recipe back from its tables", again)
-    resolve(recipe)
-    quick, fits = replace(recipe, batch=min(recipe.batch, 4), record_every_steps=1), 0
-    for spec in SPECS:
-        with tempfile.TemporaryDirectory() as folder:
+    Raises ContractError where neither fits any data.
+    """
+    found, refusals = [], []
+    for recipe in (SMALL, *_recipes_of(subject)):
+        for spec in KINDS:
             try:
-                first, second = (prepare(quick, spec, Path(folder)) for _ in range(2))
-            except MisfitError:
-                continue
-            fits += 1
-            ours, theirs = play(first), play(second)
-            expect(same(ours, theirs), part, "two runs that agree to the bit", "different weights")
-            break
-    expect(fits > 0, part, "that it fits some data", "none of those tried")
+                prepare(recipe, spec, Path("unused"), game=subject.part)
+            except MisfitError as error:
+                refusals.append(str(error))
+            else:
+                found.append((recipe, spec))
+            if len(found) == 3:
+                break
+        if found:
+            return found
+    given = " ".join(dict.fromkeys(refusals))
+    raise ContractError(
+        f"{subject.part.origin} breaks its contract: expected parts that it can be played with, "
+        f"such as those of a recipe of its package, got refusals: {given}"
+    )
 
 
-@checks("games")
-def check_game(part: Resolved) -> None:
-    """Each turn moves weights of its players, its numbers are finite, and two games agree to the bit."""
-    for spec in SPECS[:3]:
+def _recipes_of(subject: Subject) -> Iterator[Recipe]:
+    """The recipes of a game's package that name it, made narrow and quick."""
+    game = subject.part.component
+    for component in registry.components("recipes"):
+        recipe: Any = component.load() if component.package == game.package else None
+        if not isinstance(recipe, Recipe) or recipe.game.name.split("/")[-1] != game.name:
+            continue
+        for role in ("generator", "discriminator"):
+            if "width" in look_up(role, getattr(recipe, role)).options:
+                recipe = recipe.set(f"{role}.width", 8)
+        yield replace(recipe, batch=SMALL.batch).lasting(steps=SMALL.steps)
+
+
+def _games(subject: Subject, examine: Callable[[Run], None]) -> None:
+    """Look at a run of a game on each of several kinds of data."""
+    for recipe, spec in _stages(subject):
         with tempfile.TemporaryDirectory() as folder:
-            first, second = (prepare(SMALL, spec, Path(folder), game=part) for _ in range(2))
-            before = weights(first)
-            ours, theirs = play(first), play(second)
-            expect(same(ours, theirs), part, "two games that agree to the bit", "different weights")
-            expect(not same(ours, before), part, "weights that learn", "none")
-            owned = {id(p) for network in first.game.players.values() for p in network.parameters()}
-            stray = [turn.name for turn in first.game.turns if not {id(p) for p in turn.parameters} <= owned]
-            expect(not stray, part, "turns that move its players", f"others in turn {', '.join(stray)}")
-            first.record_window()
-            scores = first.game.score(*first.feed.batch(0))
-            expect(len(scores) == SMALL.batch, part, f"{SMALL.batch} scores", tuple(scores.shape))
+            examine(prepare(recipe, spec, Path(folder), game=subject.part))
 
 
-@checks("callbacks")
-def check_callback(part: Resolved) -> None:
-    """It has hooks that exist, its state can be kept, and taking it away changes no weight."""
-    for spec in (SPECS[0], SPECS[1], DataSpec((1, 8, 8), (-1.0, 1.0), 3, 16)):
-        made = part.build()
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                watched = prepare(SMALL, spec, Path(folder, "watched"), made, callback=part)
-            except PluginValidationError as error:
-                raise ContractError(f"{part.origin} breaks its contract: {error}.") from error
-            expect(bool(watched.hooks.get_hookcallers(made)), part, "a hook at least", "none")
-            _train(watched)
-            alone = prepare(SMALL, spec, Path(folder, "alone"))
-            _train(alone)
-            expect(same(weights(watched), weights(alone)), part, "the weights without it", "others")
+def _exercise_game(subject: Subject) -> None:
+    _games(subject, lambda run: run.play())
 
 
-def _train(run: Run) -> None:
-    directory.create(run.directory, "contract", run.recipe, run.settings.to_table(), {})
+def _check_game_parts(subject: Subject) -> None:
+    _games(subject, lambda run: promises.game(subject.part, run.game))
+
+
+def _check_learning(subject: Subject) -> None:
+    def look(run: Run) -> None:
+        turns = run.game.turns
+        before = [[p.detach().clone() for p in turn.parameters] for turn in turns]
+        play(run, max(turn.every for turn in turns))
+        for turn, old in zip(turns, before, strict=True):
+            moved = any(not torch.equal(a, b) for a, b in zip(old, turn.parameters, strict=True))
+            subject.expect(moved, "weights that learn in every turn", f"none in turn {turn.name}")
+
+    _games(subject, look)
+
+
+def _check_owners(subject: Subject) -> None:
+    def look(run: Run) -> None:
+        owned = {id(p) for network in run.game.players.values() for p in network.parameters()}
+        stray = [turn.name for turn in run.game.turns if not {id(p) for p in turn.parameters} <= owned]
+        subject.expect(not stray, "turns that move its players", f"others in turn {', '.join(stray)}")
+
+    _games(subject, look)
+
+
+def _check_numbers(subject: Subject) -> None:
+    def look(run: Run) -> None:
+        play(run, max(turn.every for turn in run.game.turns))
+        bad = {
+            name: value for name, value in run.window.summary(run.game).items() if not math.isfinite(value)
+        }
+        subject.expect(not bad, "finite numbers in its summary", bad)
+        scores = run.game.score(*run.feed.batch(0))
+        subject.expect(len(scores) == SMALL.batch, f"{SMALL.batch} scores", tuple(scores.shape))
+
+    _games(subject, look)
+
+
+def _check_game_repeat(subject: Subject) -> None:
+    recipe, spec = _stages(subject)[0]
+    with tempfile.TemporaryDirectory() as folder:
+        _expect_repeat(subject, lambda: prepare(recipe, spec, Path(folder), game=subject.part))
+
+
+def _check_game_steps(subject: Subject) -> None:
+    for recipe, spec in _stages(subject):
+        check_resumption(subject, recipe, spec, game=subject.part)
+
+
+GAMES = (
+    leaves_the_process(_exercise_game, NOISE, SEED),
+    Check("parts", "has players, turns and a generator", _check_game_parts),
+    Check("learning", "every turn moves weights", _check_learning),
+    Check("owners", "every turn moves weights of the game's players alone", _check_owners),
+    Check("numbers", "its numbers are finite, and it scores each sample", _check_numbers),
+    Check("repeat", "two games agree to the bit", _check_game_repeat),
+    Check("steps", "2 steps, a checkpoint and 2 more give the weights of 4", _check_game_steps),
+)
+
+WATCHED = (SPECS[0], SPECS[1], DataSpec((1, 8, 8), (-1.0, 1.0), 3, 16))
+
+
+def _watched(subject: Subject, spec: DataSpec, path: Path) -> tuple[Run, Any]:
+    """A run that the callback watches, and the callback."""
+    made = subject.part.build()
+    return prepare(SMALL, spec, path, made, callback=subject.part), made
+
+
+def _train(run: Run) -> Run:
+    create(run)
     loop.train(run)
+    return run
+
+
+def _exercise_callback(subject: Subject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        _train(_watched(subject, WATCHED[2], Path(folder, "run"))[0])
+
+
+def _check_hooks(subject: Subject) -> None:
+    run, made = _watched(subject, WATCHED[0], Path("unused"))
+    subject.expect(bool(run.hooks.get_hookcallers(made)), "a hook at least", "none")
+
+
+def _check_weights(subject: Subject) -> None:
+    for spec in WATCHED:
+        with tempfile.TemporaryDirectory() as folder:
+            watched = _train(_watched(subject, spec, Path(folder, "watched"))[0])
+            alone = _train(prepare(SMALL, spec, Path(folder, "alone")))
+            subject.expect(same(weights(watched), weights(alone)), "the weights without it", "others")
+
+
+def _check_callback_steps(subject: Subject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        expect_resumption(subject, lambda name: _watched(subject, WATCHED[2], Path(folder, name))[0])
+
+
+def _check_state(subject: Subject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        first = _train(_watched(subject, WATCHED[2], Path(folder, "run"))[0])
+        saved = first.checkpoints.load()["callbacks"]
+        again, _ = _watched(subject, WATCHED[2], Path(folder, "run"))
+        again.go_on()
+        back = state.callback_states(again)
+        subject.expect(_written(saved) == _written(back), f"the state that it saved, {saved}", back)
+
+
+def _written(states: Mapping[str, Any]) -> bytes:
+    return b"".join(tensor_file.encode(states, "callbacks"))
+
+
+CALLBACKS = (
+    leaves_the_process(_exercise_callback, NOISE, SEED),
+    Check("hooks", "has hooks, all of which exist", _check_hooks),
+    Check("weights", "taking it away changes no weight", _check_weights),
+    Check("saving", "takes back the state that it gives to a checkpoint", _check_state),
+    Check("steps", "2 steps, a checkpoint and 2 more give the weights of 4", _check_callback_steps),
+)

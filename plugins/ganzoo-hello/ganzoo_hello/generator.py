@@ -1,12 +1,10 @@
-"""A generator of sines and the boundary-seeking loss, as a plugin of ganzoo."""
+"""A generator of sines."""
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import softplus
-
 from ganzoo.layers import output_activation
 from ganzoo.options import PositiveInt
 from ganzoo.spec import DataSpec
+from torch import Tensor, nn
 
 
 class Generator(nn.Module):
@@ -23,17 +21,3 @@ class Generator(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         hidden = torch.sin(self.second(torch.sin(self.first(z))))
         return self.squash(self.last(hidden)).view(-1, *self.shape)
-
-
-class BoundarySeeking:
-    """G seeks the boundary where D is undecided (Hjelm et al., 2017, arXiv:1702.08431)."""
-
-    probability = True
-
-    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """-log D(x) - log(1 - D(G(z)))."""
-        return softplus(-real).mean() + softplus(fake).mean()
-
-    def generator(self, fake: Tensor) -> Tensor:
-        """Half the squared log-odds that D gives to fakes."""
-        return 0.5 * fake.square().mean()

@@ -1,0 +1,1 @@
+"""GANs that learn classes and codes beside real and fake, as a plugin of ganzoo."""

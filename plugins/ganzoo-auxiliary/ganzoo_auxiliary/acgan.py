@@ -1,0 +1,153 @@
+"""AC-GAN: D also tells the class (Odena, Olah and Shlens, 2016, arXiv:1610.09585)."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.engine.game import Batch, Stats, numbers
+from ganzoo.engine.parts import Parts
+from ganzoo.layers import Dropout, SameConv2d, doublings
+from ganzoo.options import NonNegativeFloat, PositiveInt, Probability
+from ganzoo.recipe import Part, Recipe
+from ganzoo.spec import DataSpec
+from ganzoo_auxiliary.common import (
+    accuracy,
+    class_loss,
+    conditional_generator,
+    deceive,
+    draw_classes,
+    featured,
+    labels_of,
+    loss_modules,
+)
+
+
+class Discriminator(nn.Module):
+    """Strided convolutions with batch norm and dropout: pictures (N, C, H, W) -> scores (N,).
+
+    width: filters of the first layer; each layer after it has twice as many.
+    """
+
+    def __init__(self, spec: DataSpec, *, width: PositiveInt = 32, dropout: Probability = 0.25) -> None:
+        super().__init__()
+        if not spec.is_image:
+            raise ValueError(f"it judges pictures and the data are {spec.shape_text}")
+        before, height, breadth = spec.shape
+        self.layers = nn.Sequential()
+        for step in range(doublings(height, breadth, 4)):
+            after = width * 2**step
+            self.layers.append(SameConv2d(before, after, 5, 2))
+            self.layers.extend([nn.BatchNorm2d(after)] if step else [])
+            self.layers.extend([nn.LeakyReLU(0.2), Dropout(dropout)])
+            before, height, breadth = after, -(-height // 2), -(-breadth // 2)
+        self.feature_count = before * height * breadth
+        self.score = nn.Linear(self.feature_count, 1)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Features (N, feature_count)."""
+        return self.layers(x).flatten(1)
+
+    def judge(self, features: Tensor) -> Tensor:
+        """Scores (N,)."""
+        return self.score(features).squeeze(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.judge(self.features(x))
+
+
+class Auxiliary:
+    """Both players also want the class to be seen (Odena et al., 2016, arXiv:1610.09585, equations 2 and 3).
+
+    A third player, one linear layer on D's features, tells the class; it moves with D. Classes of fakes are
+    drawn, all with the same probability. class_weight: of the class terms; class_of: the samples whose class
+    D learns. softmax_twice: probabilities in the place of logits, as a popular script has it.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        class_weight: NonNegativeFloat = 1.0,
+        class_of: Literal["both", "real"] = "both",
+        softmax_twice: bool = False,
+        g_every: PositiveInt = 1,
+    ) -> None:
+        self.generator = conditional_generator(parts)
+        self.discriminator, self.trunk = featured(parts)
+        self.spec, self.latent, self.loss = parts.spec, parts.latent, parts.loss()
+        self.classes = parts.spec.classes or 0
+        self.classifier = parts.player(
+            "classifier", lambda: nn.Linear(self.trunk.feature_count, self.classes)
+        )
+        self.players = {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "classifier": self.classifier,
+        }
+        self.view, self.probability = parts.view(), self.loss.probability
+        self.modules = loss_modules(self.loss, self.view)
+        after_d_turn = parts.constraint(self.discriminator)
+        self.generate, self.score = parts.caller(self.generator), parts.caller(self.discriminator)
+        self.penalties, self.examine = parts.penalties(self.discriminator), parts.computing(self._examine)
+        self.class_weight, self.fakes_too, self.twice = class_weight, class_of == "both", softmax_twice
+        self.turns = (
+            parts.turn("d", [self.discriminator, self.classifier], self.d_loss, after=after_d_turn),
+            parts.turn("g", [self.generator], self.g_loss, every=g_every),
+        )
+
+    def _examine(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores (N,) and class logits (N, classes)."""
+        features = self.trunk.features(x)
+        return self.trunk.judge(features), self.classifier(features)
+
+    def fakes(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Fakes, and the classes that they were made for."""
+        noise = self.latent.draw(len(batch.real), batch.real)
+        classes = draw_classes(batch, self.classes)
+        batch.shared["fakes"] = self.generate(noise, classes)
+        return self.view(batch.shared["fakes"]), classes
+
+    def d_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
+        """D tells real from fake, and the classes."""
+        with torch.no_grad():
+            fake, classes = self.fakes(batch)
+        real, labels = self.view(batch.real), labels_of(batch)
+        (real_scores, real_logits), (fake_scores, fake_logits) = self.examine(real), self.examine(fake)
+        self.view.observe(real_scores)
+        class_term = class_loss(real_logits, labels, self.twice)
+        if self.fakes_too:
+            class_term = class_term + class_loss(fake_logits, classes, self.twice)
+        loss = self.loss.discriminator(real_scores, fake_scores) + self.class_weight * class_term
+        for penalty in self.penalties:
+            loss = loss + penalty(real, fake, None)
+        seen = accuracy(real_logits, labels)
+        return loss, {"real_scores": real_scores, "fake_scores": fake_scores, "real_class": seen}
+
+    def g_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
+        """G makes fakes that are taken for real, and for their class."""
+        fake, classes = self.fakes(batch)
+        scores, logits = self.examine(fake)
+        loss = deceive(self.loss, scores, lambda: self.score(self.view(batch.real), None))
+        loss = loss + self.class_weight * class_loss(logits, classes, self.twice)
+        return loss, {"fake_scores": scores, "fake_class": accuracy(logits, classes)}
+
+    def summary(self, stats: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What the standard game reports, and the shares of real samples and fakes whose class is seen."""
+        return numbers(stats, self.loss)
+
+
+RECIPE = Recipe(
+    generator=Part("cdcgan"),
+    discriminator=Part("acgan"),
+    loss=Part("bce"),
+    game=Part("auxiliary"),
+    d_optimizer=Part("adam", lr=2e-4, betas=(0.5, 0.999)),
+    g_optimizer=Part("adam", lr=2e-4, betas=(0.5, 0.999)),
+    latent=100,
+    batch=64,
+    epochs=20,
+    callback=(Part("health"), Part("curves"), Part("samples", every_epochs=1, count=100)),
+    paper="Odena, Olah and Shlens, 2016, arXiv:1610.09585",
+)

@@ -1,0 +1,146 @@
+"""SGAN: a classifier of K classes and fakes, from few labels (Odena, 2016, arXiv:1606.01583)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ganzoo.engine.game import Batch, Stats, numbers
+from ganzoo.engine.order import permuted
+from ganzoo.engine.parts import Parts
+from ganzoo.errors import MisfitError
+from ganzoo.layers import Dropout, SameConv2d, doublings
+from ganzoo.options import NonNegativeFloat, PositiveInt, Probability
+from ganzoo.recipe import Part, Recipe
+from ganzoo.spec import DataSpec
+from ganzoo_auxiliary.common import accuracy, classifying, deceive, labels_of, loss_modules
+
+
+class Discriminator(nn.Module):
+    """Logits of K classes and of fakes: pictures (N, C, H, W) -> log-odds of being of any class (N,).
+
+    width: filters of the first layer; each layer after it has twice as many. fake_output: an output of its
+    own for fakes; without it their logit is zero (Salimans et al., 2016, arXiv:1606.03498, section 5).
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        width: PositiveInt = 32,
+        dropout: Probability = 0.25,
+        fake_output: bool = True,
+    ) -> None:
+        super().__init__()
+        if not spec.is_image:
+            raise ValueError(f"it judges pictures and the data are {spec.shape_text}")
+        if spec.classes is None:
+            raise ValueError("it tells classes and the data have no labels")
+        self.classes, (before, height, breadth) = spec.classes, spec.shape
+        self.layers = nn.Sequential()
+        for step in range(doublings(height, breadth, 4)):
+            after = width * 2**step
+            self.layers.append(SameConv2d(before, after, 5, 2))
+            self.layers.extend([nn.BatchNorm2d(after)] if step else [])
+            self.layers.extend([nn.LeakyReLU(0.2), Dropout(dropout)])
+            before, height, breadth = after, -(-height // 2), -(-breadth // 2)
+        self.outputs = nn.Linear(before * height * breadth, self.classes + fake_output)
+
+    def examine(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores (N,) and class logits (N, classes)."""
+        outputs = self.outputs(self.layers(x).flatten(1))
+        logits, fake = outputs[:, : self.classes], outputs[:, self.classes :].sum(1)
+        return logits.logsumexp(1) - fake, logits
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.examine(x)[0]
+
+
+class SemiSupervised:
+    """Of K + 1 classes, one is for fakes; few samples have labels (Odena, 2016, arXiv:1606.01583).
+
+    With the loss `paper`, that of a real sample is the cross entropy of K + 1 classes: -log P(class, real)
+    where the label is known and -log P(real) where it is not, as in Salimans et al. (2016, arXiv:1606.03498,
+    section 5). labelled: how many of the data keep their labels, chosen by the seed; none for all.
+    class_weight: of the cross entropy of known labels, a mean over those in the batch.
+    """
+
+    def __init__(
+        self, parts: Parts, *, labelled: PositiveInt | None = None, class_weight: NonNegativeFloat = 1.0
+    ) -> None:
+        size = parts.spec.size
+        if labelled is not None and labelled > size:
+            raise MisfitError(f"game.labelled is {labelled} and the data are {size} samples. Set fewer.")
+        self.generator, (self.discriminator, classifier) = parts.generator(), classifying(parts)
+        self.players = {"generator": self.generator, "discriminator": self.discriminator}
+        self.spec, self.latent, self.loss = parts.spec, parts.latent, parts.loss()
+        self.view, self.probability = parts.view(), self.loss.probability
+        self.modules = loss_modules(self.loss, self.view)
+        self.class_weight = class_weight
+        self.known = labelled_rows(size, labelled or size, parts.seed).to(parts.device)
+        after_d_turn = parts.constraint(self.discriminator)
+        self.generate, self.score = parts.caller(self.generator), parts.caller(self.discriminator)
+        self.penalties = parts.penalties(self.discriminator)
+        self.examine = parts.computing(classifier.examine)
+        self.turns = (
+            parts.turn("d", [self.discriminator], self.d_loss, after=after_d_turn),
+            parts.turn("g", [self.generator], self.g_loss),
+        )
+
+    def fakes(self, batch: Batch) -> Tensor:
+        """Fakes, as D sees them."""
+        noise = self.latent.draw(len(batch.real), batch.real)
+        batch.shared["fakes"] = self.generate(noise, batch.labels)
+        return self.view(batch.shared["fakes"])
+
+    def d_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
+        """D tells real from fake, and the classes that are known."""
+        with torch.no_grad():
+            fake = self.fakes(batch)
+        real, labels = self.view(batch.real), labels_of(batch)
+        (real_scores, logits), (fake_scores, _) = self.examine(real), self.examine(fake)
+        self.view.observe(real_scores)
+        # A rank may have more labels than another: the mean is over those of all ranks.
+        known = batch.group.whole(self.known[batch.indices].to(logits.dtype))
+        errors = batch.group.whole(F.cross_entropy(logits, labels, reduction="none"))
+        loss = self.loss.discriminator(real_scores, fake_scores)
+        loss = loss + self.class_weight * (known * errors).sum() / known.sum().clamp(min=1)
+        for penalty in self.penalties:
+            loss = loss + penalty(real, fake, None)
+        seen = accuracy(logits, labels)
+        return loss, {"real_scores": real_scores, "fake_scores": fake_scores, "real_class": seen}
+
+    def g_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
+        """G makes fakes that are taken for real, of whatever class."""
+        scores, _ = self.examine(self.fakes(batch))
+        loss = deceive(self.loss, scores, lambda: self.score(self.view(batch.real), None))
+        return loss, {"fake_scores": scores}
+
+    def summary(self, stats: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What the standard game reports, and the share of real samples whose class is seen."""
+        return numbers(stats, self.loss)
+
+
+def labelled_rows(size: int, count: int, seed: int) -> Tensor:
+    """Which samples of a data set keep their labels, (size,) bool with `count` of them true."""
+    rows = torch.zeros(size, dtype=torch.bool)
+    chosen = permuted(np.arange(count, dtype=np.uint64), size, seed, "labelled")
+    rows[torch.from_numpy(chosen.astype(np.int64))] = True
+    return rows
+
+
+RECIPE = Recipe(
+    generator=Part("dcgan", bn_momentum=0.1, bn_eps=1e-5),
+    discriminator=Part("sgan"),
+    loss=Part("paper"),
+    game=Part("semi-supervised"),
+    d_optimizer=Part("adam", lr=2e-4, betas=(0.5, 0.999)),
+    g_optimizer=Part("adam", lr=2e-4, betas=(0.5, 0.999)),
+    latent=100,
+    batch=64,
+    epochs=20,
+    callback=(Part("health"), Part("curves"), Part("samples", every_epochs=1, count=64)),
+    paper="Odena, 2016, arXiv:1606.01583; Salimans et al., 2016, arXiv:1606.03498",
+)

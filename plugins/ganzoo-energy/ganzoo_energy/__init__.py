@@ -1,0 +1,1 @@
+"""GANs whose discriminator is an autoencoder, as a plugin of ganzoo."""

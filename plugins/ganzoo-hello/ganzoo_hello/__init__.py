@@ -1,0 +1,1 @@
+"""ganzoo-hello, a plugin of ganzoo."""

@@ -1,0 +1,1 @@
+"""Pictures from pictures, as plugins of ganzoo."""

@@ -1,0 +1,103 @@
+"""A few steps on random samples, which checks of whole games play."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganzoo import hooks
+from ganzoo.datasets.base import Samples, Split
+from ganzoo.engine import directory, promises, state
+from ganzoo.engine.build import network_spec
+from ganzoo.engine.parts import Parts
+from ganzoo.engine.resolve import Resolved, resolve
+from ganzoo.engine.run import Run
+from ganzoo.recipe import Part, Recipe
+from ganzoo.registry import TYPED, Component
+from ganzoo.settings import Settings
+from ganzoo.spec import DataSpec
+from ganzoo.testing._common import Subject, draw
+
+ADAM = Part("adam")
+SMALL = Recipe(
+    generator=Part("vanilla-bn", width=4),
+    discriminator=Part("fashion", width=8),
+    loss=Part("bce"),
+    d_optimizer=ADAM,
+    g_optimizer=ADAM,
+    latent=3,
+    batch=6,
+    steps=7,
+)
+
+
+@dataclass(frozen=True)
+class RandomSamples:
+    """A data set of random samples."""
+
+    spec: DataSpec
+
+    def load(self, split: Split) -> Samples | None:
+        """The training samples; there is no test split."""
+        return Samples(*draw(self.spec, self.spec.size)) if split == "train" else None
+
+
+def prepare(recipe: Recipe, spec: DataSpec, path: Path, listener: object = None, **parts: Resolved) -> Run:
+    """A run of a recipe on random samples, some of whose parts are given."""
+    recipe, resolved = resolve(replace(recipe, dataset=None, callback=(), ema_half_life_images=0.0))
+    source = Component("datasets", "random samples", TYPED, "", f"{__name__}:RandomSamples")
+    data = Resolved("dataset", source, RandomSamples, {"spec": spec})
+    resolved |= {"dataset": [data], **{role: [part] for role, part in parts.items()}}
+    made = Parts(recipe, resolved, network_spec(spec, recipe), device=torch.device("cpu"))
+    game = resolved["game"][0].build(made)
+    promises.game(resolved["game"][0], game)
+    named = {} if listener is None else {parts["callback"].component.name: listener}
+    manager = hooks.manager(list(named.values()))
+    return Run(recipe, Settings(device="cpu"), made, game, RandomSamples(spec), path, manager, named)
+
+
+def play(run: Run, steps: int = 2) -> dict[str, Tensor]:
+    """All weights and buffers after some steps."""
+    for _ in range(steps):
+        run.play()
+    return weights(run)
+
+
+def weights(run: Run) -> dict[str, Tensor]:
+    """All weights and buffers of all players, and what else the game keeps."""
+    owners = [*run.game.players.items(), *run.game.modules.items()]
+    return {f"{owner}.{n}": v.clone() for owner, network in owners for n, v in network.state_dict().items()}
+
+
+def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    """Whether two sets of weights agree to the bit."""
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def create(run: Run) -> None:
+    """Make the directory of a run."""
+    directory.create(run.directory, "contract", run.recipe, run.settings.to_table(), {})
+
+
+def check_resumption(subject: Subject, recipe: Recipe, spec: DataSpec, **parts: Resolved) -> None:
+    """Two steps, a checkpoint in its file, and two more in a new run must give the weights of four."""
+    with tempfile.TemporaryDirectory() as folder:
+        expect_resumption(subject, lambda name: prepare(recipe, spec, Path(folder, name), **parts))
+
+
+def expect_resumption(subject: Subject, make: Callable[[str], Run]) -> Run:
+    """The same for runs that `make` gives by name; the one that went on."""
+    whole, half, rest = make("whole"), make("halves"), make("halves")
+    create(whole)
+    create(half)
+    expected = play(whole, 4)
+    play(half, 2)
+    half.checkpoints.save(half.step, state.gather(half))
+    rest.go_on()
+    got = play(rest, 2)
+    different = [name for name in expected if not torch.equal(expected[name], got[name])]
+    subject.expect(not different, "the weights of 4 steps after 2 + 2", f"others in {', '.join(different)}")
+    return rest
