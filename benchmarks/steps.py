@@ -32,7 +32,7 @@ BLOCK = 10
 
 def prepare(system: str, data: Path | None, precision: str, folder: Path) -> Run:
     """ganzoo's run of a system, without callbacks and with its data loaded."""
-    recipe = plan(system, directory.Config({}, {}), {"dataset": DATA.get(system, "mnist")}, None)
+    recipe = plan(system, directory.Config({}, {}), {"dataset": DATA.get(system, "mnist")}, {})
     settings = make_settings({}, {"data": data, "precision": precision}, None)
     run = build(recipe.with_part("callback", ()), settings, folder)
     run.feed  # noqa: B018 - loads the data

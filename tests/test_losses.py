@@ -53,6 +53,18 @@ CLOSED_FORMS = {
         losses.SmoothedBCE(real_target=0.7, fake_target=0.2, generator_target=0.6, average=False),
         lambda r, f: both(cross_entropy(r, 0.7) + cross_entropy(f, 0.2), cross_entropy(f, 0.6)),
     ),
+    "boundary-seeking": (
+        losses.BoundarySeeking(),
+        lambda r, f: both(
+            (-log(p(r)) - log(1 - p(f))).mean(), 0.5 * ((log(p(f)) - log(1 - p(f))) ** 2).mean()
+        ),
+    ),
+    "softmax": (
+        losses.Softmax(),
+        lambda r, f: both(
+            -log(torch.cat((r, f)).softmax(0))[: len(r)].mean(), -log(torch.cat((r, f)).softmax(0)).mean()
+        ),
+    ),
     "hinge": (
         losses.Hinge(),
         lambda r, f: both(
@@ -84,7 +96,7 @@ CLOSED_FORMS = {
 
 def evaluate(loss, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     """D's and G's loss, whether or not G's looks at real scores."""
-    if isinstance(loss, losses.Relativistic):
+    if isinstance(loss, losses.Relativistic | losses.Softmax):
         return loss.discriminator(real, fake), loss.generator(fake, real)
     return loss.discriminator(real, fake), loss.generator(fake)
 
@@ -189,6 +201,9 @@ SLOPES = [
     ("relativistic average", "d_real", -2, 0),
     ("relativistic average", "d_fake", 0, 2),
     ("relativistic average", "g_fake", -2, 0),
+    ("boundary-seeking", "g_fake", -10000, 10000),
+    ("softmax", "d_fake", 0, 1),
+    ("softmax", "g_fake", -0.5, 0.5),
 ]
 
 
@@ -207,12 +222,12 @@ def test_slope_at_huge_scores_is_the_theory_s(name, where, at_minus, at_plus, dt
         torch.testing.assert_close(found, torch.full((4,), float(expected)), rtol=2e-2, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["paper", "bce", "smoothed"])
+@pytest.mark.parametrize("name", ["paper", "bce", "smoothed", "boundary-seeking"])
 def test_scores_are_log_odds(name):
     assert CLOSED_FORMS[name][0].probability is True
 
 
-@pytest.mark.parametrize("name", ["hinge", "least squares", "wasserstein", "relativistic pairs"])
+@pytest.mark.parametrize("name", ["hinge", "least squares", "wasserstein", "relativistic pairs", "softmax"])
 def test_scores_are_no_log_odds(name):
     assert CLOSED_FORMS[name][0].probability is False
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganzoo.penalties import dragan, r1, r2, wgan_gp
+from ganzoo.penalties import dragan, r1, r2, wgan_div, wgan_gp
 
-PENALTIES = {"r1": r1, "r2": r2, "wgan-gp": wgan_gp, "dragan": dragan}
+PENALTIES = {"r1": r1, "r2": r2, "wgan-gp": wgan_gp, "dragan": dragan, "wgan-div": wgan_div}
 SHAPES = pytest.mark.parametrize("shape", [(5,), (1, 3, 3), (3, 4, 2)], ids=["vector", "grey", "colour"])
 
 
@@ -41,6 +41,8 @@ def parabola(x: Tensor, labels: Tensor | None) -> Tensor:
         ("wgan-gp", {"weight": 0.5}, lambda norm: 0.5 * (norm - 1) ** 2),
         ("dragan", {}, lambda norm: 10 * (norm - 1) ** 2),
         ("dragan", {"weight": 2.0, "spread": 3.0}, lambda norm: 2 * (norm - 1) ** 2),
+        ("wgan-div", {}, lambda norm: 2 * norm**6),
+        ("wgan-div", {"k": 3.0, "p": 4.0, "points": "ends"}, lambda norm: 3 * norm**4),
     ],
 )
 def test_closed_form_for_a_linear_discriminator(name, options, formula, shape):
@@ -69,6 +71,21 @@ def test_wgan_gp_looks_between_with_one_share_a_sample(shape):
     share = torch.rand(4, dtype=torch.float64)
     norms = torch.stack([(real[i] + share[i] * (fake[i] - real[i])).norm() for i in range(4)])
     torch.testing.assert_close(value, 10 * ((norms - 1) ** 2).mean())
+
+
+@SHAPES
+def test_wgan_div_looks_between_or_at_both_ends(shape):
+    real, fake = draw(shape)
+    torch.manual_seed(4)
+    value = wgan_div(parabola, real, fake, None, k=1.0, p=3.0)
+    torch.manual_seed(4)
+    share = torch.rand(4, dtype=torch.float64)
+    norms = torch.stack([(real[i] + share[i] * (fake[i] - real[i])).norm() for i in range(4)])
+    torch.testing.assert_close(value, (norms**3).mean())
+    ends = torch.cat((real, fake)).flatten(1).norm(dim=1)
+    torch.testing.assert_close(
+        wgan_div(parabola, real, fake, None, p=2.0, points="ends"), 2 * (ends**2).mean()
+    )
 
 
 @SHAPES
@@ -124,7 +141,8 @@ def test_labels_reach_the_discriminator(name):
     discriminator = lambda x, labels: (x * weights[labels]).sum(1)  # noqa: E731
     value = PENALTIES[name](discriminator, real, fake, torch.tensor([0, 1, 1, 1]))
     norms = torch.tensor([0.0, 6, 6, 6], dtype=torch.float64).sqrt()
-    expected = 5 * norms.square().mean() if name in ("r1", "r2") else 10 * (norms - 1).square().mean()
+    formulas = {"r1": 5 * norms**2, "r2": 5 * norms**2, "wgan-div": 2 * norms**6}
+    expected = formulas.get(name, 10 * (norms - 1) ** 2).mean()
     torch.testing.assert_close(value, expected, rtol=1e-5, atol=1e-5)
 
 

@@ -3,16 +3,21 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ganzoo.api import load, resume, run
+    from ganzoo.api import evaluate, load, resume, run
+    from ganzoo.comparison import compare
     from ganzoo.recipe import Part, Recipe
     from ganzoo.spec import DataSpec
+    from ganzoo.studies.study import study
 
-__all__ = ["DataSpec", "Part", "Recipe", "load", "resume", "run"]
+__all__ = ["DataSpec", "Part", "Recipe", "compare", "evaluate", "load", "resume", "run", "study"]
 
 _HOMES = {
     "run": "ganzoo.api",
     "resume": "ganzoo.api",
     "load": "ganzoo.api",
+    "evaluate": "ganzoo.api",
+    "study": "ganzoo.studies.study",
+    "compare": "ganzoo.comparison",
     "Part": "ganzoo.recipe",
     "Recipe": "ganzoo.recipe",
     "DataSpec": "ganzoo.spec",

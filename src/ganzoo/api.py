@@ -1,21 +1,24 @@
-"""The Python interface, in the words of the command line: run, resume and load."""
+"""The Python interface, in the words of the command line: run, resume, load and evaluate."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ganzoo import registry, storage
-from ganzoo.engine import directory, faults
+from ganzoo.engine import directory, distributed, faults, launch
 from ganzoo.engine.build import build
 from ganzoo.engine.generator_file import load
 from ganzoo.engine.loop import train
 from ganzoo.engine.run import Run
 from ganzoo.errors import PluginError, UsageError
+from ganzoo.evaluation import evaluate
 from ganzoo.options import complete, options_of
 from ganzoo.recipe import ROLES, Part, Recipe
 from ganzoo.settings import Interval, Settings
 
-__all__ = ["load", "plan", "resume", "run"]
+__all__ = ["evaluate", "load", "plan", "resume", "run"]
 
 
 def run(
@@ -26,6 +29,8 @@ def run(
     discriminator: str | None = None,
     loss: str | None = None,
     penalty: str | Sequence[str] | None = None,
+    constraint: str | Sequence[str] | None = None,
+    augmentation: str | Sequence[str] | None = None,
     callback: str | Sequence[str] | None = None,
     set: Mapping[str, Any] | None = None,
     config: Path | str | None = None,
@@ -40,6 +45,7 @@ def run(
     precision: str | None = None,
     threads: int | None = None,
     sample_every: str | float | None = None,
+    evaluate_every: str | float | None = None,
     checkpoint_every: str | float | None = None,
     on_nonfinite: str | None = None,
     dry_run: bool = False,
@@ -54,14 +60,16 @@ def run(
     """
     parts = {"generator": generator, "discriminator": discriminator, "loss": loss, "dataset": dataset}
     file = directory.read(Path(config)) if config is not None else directory.Config({}, {})
-    planned = plan(recipe, file, parts, penalty, callback)
+    lists = {"penalty": penalty, "constraint": constraint, "augmentation": augmentation}
+    planned = plan(recipe, file, parts, lists, callback)
+    for name, every in {"samples": sample_every, "evaluate": evaluate_every}.items():
+        if every is not None:
+            planned = _repeated(planned, name, Interval.parse(every))
     lengths = {k: v for k, v in {"epochs": epochs, "steps": steps, "images": images}.items() if v is not None}
     if len(lengths) > 1:
         raise UsageError(f"{' and '.join(lengths)} were given; a run has one length.")
     for path, value in {**lengths, **({} if batch is None else {"batch": batch}), **(set or {})}.items():
         planned = planned.set(path, value)
-    if sample_every is not None:
-        planned = _sampled(planned, Interval.parse(sample_every))
     given = {
         "seed": seed,
         "device": device,
@@ -72,25 +80,71 @@ def run(
     }
     settings = make_settings(file.run, given, checkpoint_every)
     name = recipe or file.name or "run"
-    target = directory.choose(
-        Path(out) if out is not None else None, name, planned.dataset.name if planned.dataset else ""
-    )
-    typed = frozenset(t for t in [recipe, *parts.values(), *_as_list(penalty), *_as_list(callback)] if t)
-    made = build(planned, settings, target, typed=typed, listeners=listeners)
-    if not dry_run:
-        with faults.explained(made):
-            made.feed  # noqa: B018 - loads the data before a directory exists
-        directory.create(target, name, made.recipe, settings.to_table(), packages_of(made))
-        with storage.lock(target):
+    group = distributed.join(settings.device)
+    target, goes_on = choose_directory(group, out, name, planned.dataset.name if planned.dataset else "")
+    several = [name for names in (*lists.values(), callback) for name in _as_list(names)]
+    typed = frozenset(name for name in [recipe, *parts.values(), *several] if name)
+    made = build(planned, settings, target, typed=typed, listeners=listeners, group=group)
+    if dry_run:
+        return made
+    if goes_on:
+        with held(made):
+            go_on(made)
             train(made)
+    else:
+        begin(made, name)
     return made
+
+
+def begin(made: Run, name: str) -> None:
+    """Train a run that was built, in a new directory; `name` is that of its recipe."""
+    with faults.explained(made):
+        made.feed  # noqa: B018 - loads the data before a directory exists
+    if made.group.is_first:
+        directory.create(made.directory, name, made.recipe, made.settings.to_table(), packages_of(made))
+    with held(made):
+        train(made)
+
+
+def choose_directory(
+    group: distributed.Group, out: Path | str | None, name: str, dataset: str
+) -> tuple[Path, bool]:
+    """The directory of a run, which rank 0 chooses, and whether it goes on there after a launcher's restart.
+
+    Raises UsageError.
+    """
+    choice = ["", False]
+    if group.is_first:
+        folder = Path(out) if out is not None else None
+        restarted = launch.place().restarts > 0
+        if restarted and folder is None:
+            raise UsageError("a restarted run needs its directory to go on: start with --out DIR.")
+        goes_on = restarted and folder is not None and (folder / "run.toml").is_file()
+        target = folder if folder is not None and goes_on else directory.choose(folder, name, dataset)
+        choice = [str(target), goes_on]
+    told = json.loads(group.tell(json.dumps(choice).encode()))
+    return Path(told[0]), told[1]
+
+
+@contextlib.contextmanager
+def held(made: Run) -> Iterator[None]:
+    """Hold the run's directory for the process that writes there. Raises BusyError."""
+    with storage.lock(made.directory) if made.group.is_first else contextlib.nullcontext():
+        yield
+
+
+def go_on(made: Run, *, allow_other_data: bool = False) -> None:
+    """Load the data and put the newest checkpoint back."""
+    with faults.explained(made):
+        made.feed  # noqa: B018 - loads the data
+        made.go_on(allow_other_data=allow_other_data)
 
 
 def plan(
     recipe: str | None,
     file: directory.Config,
     parts: Mapping[str, str | None],
-    penalty: str | Sequence[str] | None,
+    lists: Mapping[str, str | Sequence[str] | None],
     callback: str | Sequence[str] | None = None,
 ) -> Recipe:
     """The recipe by name with a file's tables, other parts and more callbacks put in. Raises UsageError."""
@@ -102,8 +156,9 @@ def plan(
         old: Part | None = getattr(planned, role)
         if name is not None and (old is None or old.name != name):
             planned = planned.with_part(role, Part(name))
-    if penalty is not None:
-        planned = planned.with_part("penalty", tuple(Part(n) for n in _as_list(penalty) if n != "none"))
+    for role, names in lists.items():
+        if names is not None:
+            planned = planned.with_part(role, tuple(Part(n) for n in _as_list(names) if n != "none"))
     planned = with_callbacks(planned, callback)
     if planned.dataset is None:
         raise UsageError("name a data set. See what there is with: ganzoo list datasets")
@@ -182,11 +237,10 @@ def resume(
     }
     settings = make_settings(file.run, given, checkpoint_every)
     names = frozenset([*(typed or {}).values(), *_as_list(callback)])
-    made = build(planned, settings, folder, typed=names, listeners=listeners)
-    with storage.lock(folder):
-        with faults.explained(made):
-            made.feed  # noqa: B018 - loads the data
-            made.go_on(allow_other_data=allow_other_data)
+    group = distributed.join(settings.device)
+    made = build(planned, settings, folder, typed=names, listeners=listeners, group=group)
+    with held(made):
+        go_on(made, allow_other_data=allow_other_data)
         train(made)
     return made
 
@@ -196,15 +250,15 @@ def packages_of(made: Run) -> dict[str, str]:
     return registry.packages(part.component for role in ROLES for part in made.parts.resolved[role])
 
 
-def _sampled(recipe: Recipe, interval: Interval) -> Recipe:
-    others = tuple(part for part in recipe.callback if part.name != "samples")
-    samples = next((part for part in recipe.callback if part.name == "samples"), Part("samples"))
+def _repeated(recipe: Recipe, name: str, interval: Interval) -> Recipe:
+    """The recipe with a callback of this name at this interval, last of all, with the options that it had."""
+    others = tuple(part for part in recipe.callback if part.name != name)
+    part = next((part for part in recipe.callback if part.name == name), Part(name))
     if interval.unit == "seconds":
-        raise UsageError("samples are drawn every so many epochs or steps, not seconds: write 1 or 400steps.")
-    kept = {k: v for k, v in samples.options.items() if k not in ("every_epochs", "every_steps")}
+        raise UsageError(f"{name} comes every so many epochs or steps, not seconds: write 1 or 400steps.")
+    kept = {k: v for k, v in part.options.items() if k not in ("every_epochs", "every_steps")}
     return recipe.with_part(
-        "callback",
-        (*others, Part("samples", **kept, every_epochs=interval.epochs, every_steps=interval.steps)),
+        "callback", (*others, Part(name, **kept, every_epochs=interval.epochs, every_steps=interval.steps))
     )
 
 

@@ -47,6 +47,10 @@ class ResourceError(GanzooError):
     exit_code = 7
 
 
+class PeerError(ResourceError):
+    """Another rank of the run has ended or cannot be reached."""
+
+
 class BusyError(GanzooError):
     """Another process is using the run directory."""
 

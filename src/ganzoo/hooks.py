@@ -1,8 +1,13 @@
 """Hooks: the moments of a run at which callbacks are called."""
 
+import inspect
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pluggy
+
+from ganzoo.errors import PluginError
+from ganzoo.options import suggest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,10 +57,25 @@ class Hooks:
 
 
 def manager(callbacks: list[object]) -> pluggy.PluginManager:
-    """A manager of its own for one run. Raises PluginValidationError where the name of a hook is misspelt."""
+    """A manager of its own for one run. Raises PluginError where a hook or an argument of one is misspelt."""
     made = pluggy.PluginManager("ganzoo")
     made.add_hookspecs(Hooks)
     for callback in callbacks:
+        for name in dir(callback):
+            if (options := made.parse_hookimpl_opts(callback, name)) is not None:
+                _check(callback, getattr(callback, name), options.get("specname") or name)
         made.register(callback)
-    made.check_pending()
     return made
+
+
+def _check(callback: object, method: Callable[..., Any], hook: str) -> None:
+    known = {name: vars(Hooks)[name] for name in vars(Hooks) if not name.startswith("_")}
+    code = inspect.unwrap(method).__code__
+    where = f"callback {type(callback).__name__} ({code.co_filename}:{code.co_firstlineno})"
+    if hook not in known:
+        raise PluginError(f"{where}: there is no hook {hook!r}.{suggest(hook, known)}")
+    allowed = [name for name in inspect.signature(known[hook]).parameters if name != "self"]
+    for parameter, kind in inspect.signature(method).parameters.items():
+        if parameter not in allowed and kind.default is kind.empty:  # pluggy leaves defaults as they are
+            message = f"{where}: the hook {hook} gives no {parameter!r}.{suggest(parameter, allowed)}"
+            raise PluginError(message)

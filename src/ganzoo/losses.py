@@ -124,7 +124,7 @@ class LeastSquares:
 
 
 class Wasserstein:
-    """The critic's difference of means; it needs a penalty (Arjovsky et al., 2017, arXiv:1701.07875)."""
+    """The critic's difference of means; it needs a bound (Arjovsky et al., 2017, arXiv:1701.07875)."""
 
     probability: ClassVar[bool] = False
 
@@ -158,6 +158,37 @@ class Relativistic:
     def generator(self, fake: Tensor, real: Tensor) -> Tensor:
         """The discriminator's loss with the two sides exchanged."""
         return self.discriminator(fake, real)
+
+
+class BoundarySeeking:
+    """G aims at where D is undecided (Hjelm et al., 2017, arXiv:1702.08431, continuous case)."""
+
+    probability: ClassVar[bool] = True
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """-log D(x) - log(1 - D(G(z)))."""
+        return softplus(-real).mean() + softplus(fake).mean()
+
+    def generator(self, fake: Tensor) -> Tensor:
+        """(log D(G(z)) - log(1 - D(G(z))))^2 / 2: half the square of the score."""
+        return 0.5 * fake.square().mean()
+
+
+class Softmax:
+    """Cross entropy over all samples of a batch, real and generated (Lin, 2017, arXiv:1704.06191).
+
+    D gives each of M real samples the share 1 / M and fakes none; G gives all samples the same share.
+    """
+
+    probability: ClassVar[bool] = False
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """-log of the shares of real samples, a share being exp(score) over its sum in the batch."""
+        return -torch.cat((real, fake)).log_softmax(0)[: len(real)].mean()
+
+    def generator(self, fake: Tensor, real: Tensor) -> Tensor:
+        """-log of the shares of all samples, real and generated."""
+        return -torch.cat((real, fake)).log_softmax(0).mean()
 
 
 def softplus(x: Tensor) -> Tensor:

@@ -5,12 +5,14 @@ gradient, labels are (N,) or None, and `discriminator(samples, labels)` gives sc
 """
 
 from collections.abc import Callable
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
 
-from ganzoo.options import NonNegativeFloat
+from ganzoo.options import Bounds, NonNegativeFloat
 
+Power = Annotated[float, Bounds(2)]  # below 2, a gradient of zero has no second derivative
 Score = Callable[[Tensor, Tensor | None], Tensor]
 
 
@@ -37,9 +39,26 @@ def wgan_gp(
     weight: NonNegativeFloat = 10.0,
 ) -> Tensor:
     """Gradients of length one between real and fake (Gulrajani et al., 2017, arXiv:1704.00028, eq. 3)."""
-    share = torch.rand_like(real[(slice(None),) + (slice(1),) * (real.dim() - 1)])  # one number a sample
-    between = real + share * (fake - real)
-    return weight * (_norm(discriminator, between, labels) - 1).square().mean()
+    return weight * (_norm(discriminator, _between(real, fake), labels) - 1).square().mean()
+
+
+def wgan_div(
+    discriminator: Score,
+    real: Tensor,
+    fake: Tensor,
+    labels: Tensor | None,
+    *,
+    k: NonNegativeFloat = 2.0,
+    p: Power = 6.0,
+    points: Literal["between", "ends"] = "between",
+) -> Tensor:
+    """Gradients of any length cost k |gradient|^p (Wu et al., 2017, arXiv:1712.01026).
+
+    points: between real and fake samples, or the mean over both ends, as a popular script has it.
+    """
+    if points == "between":
+        return k * _power(discriminator, _between(real, fake), labels, p)
+    return k / 2 * (_power(discriminator, real, labels, p) + _power(discriminator, fake, labels, p))
 
 
 def dragan(
@@ -57,6 +76,16 @@ def dragan(
     """
     noise = spread * real.std(correction=0) * torch.rand_like(real)
     return weight * (_norm(discriminator, real + noise, labels) - 1).square().mean()
+
+
+def _between(real: Tensor, fake: Tensor) -> Tensor:
+    """A point at random on the line between each real sample and one fake."""
+    share = torch.rand_like(real[(slice(None),) + (slice(1),) * (real.dim() - 1)])  # one number a sample
+    return real + share * (fake - real)
+
+
+def _power(discriminator: Score, samples: Tensor, labels: Tensor | None, p: float) -> Tensor:
+    return _squared_norm(discriminator, samples, labels).pow(p / 2).mean()
 
 
 def _squared_norm(discriminator: Score, samples: Tensor, labels: Tensor | None) -> Tensor:

@@ -16,6 +16,8 @@ ROLES: Mapping[str, str] = MappingProxyType(
         "discriminator": "discriminators",
         "loss": "losses",
         "penalty": "penalties",
+        "constraint": "constraints",
+        "augmentation": "augmentations",
         "game": "games",
         "d_optimizer": "optimizers",
         "g_optimizer": "optimizers",
@@ -24,7 +26,7 @@ ROLES: Mapping[str, str] = MappingProxyType(
         "callback": "callbacks",
     }
 )
-LIST_ROLES = frozenset({"penalty", "callback"})
+LIST_ROLES = frozenset({"penalty", "constraint", "augmentation", "callback"})
 
 
 @dataclass(frozen=True, init=False)
@@ -71,6 +73,8 @@ class Recipe:
     g_optimizer: Part
     dataset: Part | None = None
     penalty: tuple[Part, ...] = ()
+    constraint: tuple[Part, ...] = ()
+    augmentation: tuple[Part, ...] = ()
     game: Part = Part("standard")
     d_schedule: Part = Part("constant")
     g_schedule: Part = Part("constant")
@@ -110,7 +114,7 @@ class Recipe:
         return replace(self, **changes)
 
     def with_part(self, role: str, part: Part | tuple[Part, ...]) -> "Recipe":
-        """The same recipe with another part in a role; a tuple of parts for penalties and callbacks."""
+        """The same recipe with another part in a role; a tuple of parts where it takes several."""
         changes: dict[str, Any] = {role: part}
         return replace(self, **changes)
 

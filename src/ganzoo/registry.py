@@ -23,6 +23,8 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "discriminators": "networks that score samples",
         "losses": "what both players are told to minimise",
         "penalties": "terms added to the discriminator's loss",
+        "constraints": "what the discriminator's weights keep to",
+        "augmentations": "random changes to all that the discriminator sees",
         "datasets": "where the real samples come from",
         "games": "who plays and in what order",
         "optimizers": "how weights follow gradients",

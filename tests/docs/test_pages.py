@@ -9,10 +9,11 @@ import click
 import pytest
 from markdown_blocks import PAGES, ROOT, blocks, commands
 
-from ganzoo import cli, errors, hooks, registry
+from ganzoo import cli, errors, hooks, registry, scaffold
 from ganzoo.cli import group
 from ganzoo.datasets.mnist import FASHION_MNIST, MNIST
 from ganzoo.recipe import ROLES, plain_options
+from ganzoo.testing import CHECKS
 
 HELLO = ROOT / "plugins" / "ganzoo-hello"
 TUTORIAL = ROOT / "docs" / "tutorial" / "your-first-plugin.md"
@@ -62,15 +63,22 @@ def test_commands_are_found():
     assert ["ganzoo", "sample"] in [words[:2] for words in found]
 
 
-@pytest.mark.parametrize("name", ["pyproject.toml", "ganzoo_hello.py", "tests/test_hello.py"])
-def test_the_tutorial_builds_ganzoo_hello_word_by_word(name):
-    pieces = [block.text for block in blocks(TUTORIAL) if block.title == name]
-    assert "\n\n".join(pieces) == (HELLO / name).read_text()
+def test_the_tutorial_builds_ganzoo_hello_word_by_word(tmp_path):
+    command = next(c.words for block in blocks(TUTORIAL) for c in commands(block))
+    assert command[:4] == ["ganzoo", "plugin", "new", HELLO.name]
+    kinds = tuple(command[5::2])
+    scaffold.write(scaffold.Plan(HELLO.name, "ganzoo_hello", "hello", kinds), tmp_path / HELLO.name)
+    for block in blocks(TUTORIAL):
+        if block.title:
+            (tmp_path / block.title).write_text(block.text)
+    assert source_of(tmp_path / HELLO.name) == source_of(HELLO)
 
 
-def test_ganzoo_hello_has_nothing_that_the_tutorial_leaves_out():
-    files = {str(path.relative_to(HELLO)) for path in HELLO.rglob("*") if path.suffix in (".py", ".toml")}
-    assert files == {block.title for block in blocks(TUTORIAL) if block.title}
+def source_of(package: Path) -> dict[str, str]:
+    """The code and metadata of a package; README and LICENSE are its author's."""
+    found = [path for path in package.rglob("*") if path.suffix in (".py", ".toml")]
+    found.append(package / ".gitignore")
+    return {str(path.relative_to(package)): path.read_text() for path in found}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -80,9 +88,16 @@ def test_excerpts_of_the_source_are_true(page):
             assert block.text in (ROOT / block.source).read_text()
 
 
-@pytest.mark.parametrize("name", ["run", "resume", "sample", "list", "show", "plugins", "doctor"])
-def test_the_reference_knows_every_option(name):
-    command = group.get_command(click.Context(group), name)
+def all_commands(within: click.Group = group) -> list[click.Command]:
+    """Every command and every command within one."""
+    context = click.Context(within)
+    own = [n for n in within.list_commands(context) if within is not group or n in cli.COMMANDS]
+    found = [within.get_command(context, name) for name in own]
+    return found + [c for each in found if isinstance(each, click.Group) for c in all_commands(each)]
+
+
+@pytest.mark.parametrize("command", all_commands(), ids=lambda command: command.name)
+def test_the_reference_knows_every_option(command):
     text = reference("cli.md")
     for parameter in command.params:
         for option in parameter.opts if isinstance(parameter, click.Option) else ():
@@ -90,8 +105,7 @@ def test_the_reference_knows_every_option(name):
 
 
 def test_the_reference_invents_no_option():
-    commands = [group.get_command(click.Context(group), name) for name in cli.COMMANDS]
-    known = {option for command in [group, *commands] for p in command.params for option in p.opts}
+    known = {option for command in [group, *all_commands()] for p in command.params for option in p.opts}
     assert set(re.findall(r"`(--?[a-z][\w-]*)", reference("cli.md"))) <= known
 
 
@@ -111,6 +125,15 @@ def test_the_reference_knows_every_command_and_exit_code():
 )
 def test_the_reference_knows_every_component(component):
     assert f"`{component.name}`" in reference("components.md")
+
+
+def test_the_reference_knows_every_check():
+    sections = re.split(r"^## ", reference("testing.md"), flags=re.MULTILINE)[1:]
+    shown = {
+        text.partition("\n")[0].lower(): re.findall(r"^\| `([^`]+)` \| (.+) \|$", text, re.MULTILINE)
+        for text in sections
+    }
+    assert shown == {kind: [(c.name, c.promise) for c in checks] for kind, checks in CHECKS.items()}
 
 
 def test_the_contract_table_has_every_kind():

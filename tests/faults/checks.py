@@ -17,7 +17,9 @@ from faults.disk import Crash, CrashingDisk, Disk, Recorder, State, lay_out
 from ganzoo import storage
 from ganzoo.engine import checkpoint, generator_file
 from ganzoo.engine.checkpoint import Checkpoints
+from ganzoo.engine.run import Run
 from ganzoo.errors import CheckpointError
+from ganzoo.hooks import hookimpl
 
 
 def tree(step: int) -> dict[str, Any]:
@@ -146,6 +148,18 @@ def _survives(state: State, root: Path, saved: int) -> None:
         shutil.rmtree(root)
 
 
+class Stop:
+    """Asks the run to stop after a step, as Ctrl-C does."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    @hookimpl
+    def step_end(self, run: Run) -> None:
+        if run.step == self.step:
+            raise KeyboardInterrupt
+
+
 def resume_is_exact(folder: Path, recipe: str = "gaussian", steps: int = 7, **given: Any) -> None:
     """N steps, stop, resume and the rest equal all steps at once, for N around the border of an epoch."""
     whole = small.train(folder / "whole", steps, recipe, **given)
@@ -153,8 +167,9 @@ def resume_is_exact(folder: Path, recipe: str = "gaussian", steps: int = 7, **gi
     for stop in (1, border - 1, border, border + 1):
         if 0 < stop < steps:
             out = folder / f"stopped-{stop}"
-            small.train(out, stop, recipe, **given)
-            small.resume(out, {"dataset": given.get("dataset", small.DATASET)}, steps=steps)
+            with pytest.raises(KeyboardInterrupt):
+                small.train(out, steps, recipe, checkpoint_every="1steps", listeners=[Stop(stop)], **given)
+            small.resume(out, {"dataset": given.get("dataset", small.DATASET)})
             agree(folder / "whole", out, f"stopped at step {stop} of {steps}")
 
 

@@ -16,8 +16,8 @@ from faults import small
 from ganzoo import api
 from ganzoo.engine import checkpoint, directory, generator_file, tensor_file
 from ganzoo.engine.checkpoint import Checkpoints
-from ganzoo.engine.parts import resolve
 from ganzoo.engine.record import read_metrics
+from ganzoo.engine.resolve import resolve
 from ganzoo.errors import CheckpointError, GanzooError, UsageError
 from ganzoo.recipe import Recipe
 
@@ -158,7 +158,7 @@ def test_noise_in_the_records(
 def _plan(path: Path) -> None:
     """All that a run.toml goes through before anything is built."""
     file = directory.read(path)
-    planned = api.plan("gaussian", file, {"dataset": "gaussian"}, None)
+    planned = api.plan("gaussian", file, {"dataset": "gaussian"}, {})
     api.make_settings(file.run, {}, None)
     resolve(planned)
 

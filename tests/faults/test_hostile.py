@@ -73,8 +73,8 @@ def test_a_pickle_with_a_manifest_is_never_loaded(tmp_path: Path) -> None:
     canary, files = tmp_path / "canary", Checkpoints(tmp_path)
     content = pickle.dumps(Bomb(canary))
     files.data(7).write_bytes(content)
-    manifest = {"format": 1, "step": 7, "bytes": len(content), "blake2b": checkpoint.digest([content])}
-    files.manifest(7).write_text(json.dumps(manifest))
+    manifest = checkpoint.describe(1, 7, len(content), checkpoint.digest([content]))
+    files.manifest(7).write_bytes(manifest)
     with pytest.raises(CheckpointError, match="not a file of ganzoo's"):
         files.load()
     assert not canary.exists()

@@ -10,7 +10,7 @@ import pytest
 from faults import checks, small
 from faults.disk import Recorder
 from ganzoo import storage
-from ganzoo.engine import checkpoint, generator_file, record, run, state, tensor_file
+from ganzoo.engine import checkpoint, distributed, generator_file, record, state, tensor_file
 from ganzoo.engine.checkpoint import Checkpoints
 from ganzoo.engine.run import Run
 
@@ -106,7 +106,7 @@ def test_without_a_part_of_the_state(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_without_the_restore_of_random_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "reseed", nothing)
+    monkeypatch.setattr(distributed, "reseed", nothing)
     with FAILS:
         checks.resume_is_exact(tmp_path)
 
@@ -116,8 +116,8 @@ def test_without_the_position_in_the_data(tmp_path: Path, monkeypatch: pytest.Mo
 
     batch, begun = Feed.batch, dict[int, int]()
 
-    def restarting(self: Feed, step: int) -> Any:
-        return batch(self, step - begun.setdefault(id(self), step))
+    def restarting(self: Feed, step: int, part: slice | None = None) -> Any:
+        return batch(self, step - begun.setdefault(id(self), step), part)
 
     monkeypatch.setattr(Feed, "batch", restarting)
     with FAILS:

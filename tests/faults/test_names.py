@@ -53,23 +53,29 @@ def is_refused(done, code: int = 2, *words: str) -> None:
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_a_run_is_named_by_harmless_characters_below_runs(ganzoo, tmp_path, name):
-    """A name in a file of somebody else's chooses no place, whatever it is."""
+def test_a_run_is_named_by_harmless_characters_below_runs(name):
     chosen = directory.choose(None, name, name)
     assert chosen.parent == Path("runs")
     assert re.fullmatch(r"[\w.-]{0,80}-0001", chosen.name)
     assert not chosen.name.startswith(".")
-    config = tmp_path / "odd.toml"
-    config.write_text(tomli_w.dumps({"name": name, "recipe": api.find_recipe("gaussian").to_table()}))
-    done = ganzoo("run", "--config", str(config), "--quiet", "--steps", "1", "--set", "dataset.size=333")
-    assert done.code == 2  # the recipe names no data set
-    assert "name a data set" in done.err
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_file_may_not_name_a_run_oddly(ganzoo, tmp_path, name):
     table = {**api.find_recipe("gaussian").to_table(), "dataset": {"name": "gaussian"}}
-    config.write_text(tomli_w.dumps({"name": name, "recipe": {**table, "callback": []}}))
+    config = tmp_path / "odd.toml"
+    config.write_text(tomli_w.dumps({"name": name, "recipe": table}))
+    is_refused(ganzoo("run", "--config", str(config), "--quiet", "--steps", "1"), 2, "the name is")
+
+
+def test_a_file_names_a_run(ganzoo, tmp_path):
+    table = {**api.find_recipe("gaussian").to_table(), "dataset": {"name": "gaussian", "size": 512}}
+    config = tmp_path / "fine.toml"
+    config.write_text(tomli_w.dumps({"name": "my-gan_2.0", "recipe": {**table, "callback": []}}))
     assert ganzoo("run", "--config", str(config), "--quiet", "--steps", "1").code == 0
     (made,) = Path("runs").iterdir()
-    assert {path.name for path in tmp_path.iterdir()} == {"home", "odd.toml"}
-    assert directory.read(made).name == name or name == ""
+    assert made.name == "my-gan_2.0-gaussian-0001"
+    assert directory.read(made).name == "my-gan_2.0"
 
 
 @pytest.mark.parametrize(
