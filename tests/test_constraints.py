@@ -59,7 +59,7 @@ def test_spectral_norm_leaves_one_pass_over_both_sides():
 def test_weights_of_zero_have_no_norm(tmp_path):
     with pytest.raises(ValueError, match="the weights of its layer 0 start at zero"):
         spectral_norm(nn.Sequential(_zeros()))
-    with pytest.raises(MisfitError, match="constraint spectral-norm cannot be used here"):
+    with pytest.raises(MisfitError, match="constraint spectral-norm cannot be used with discriminator r3gan"):
         ready(
             tmp_path,
             dataset=Part("standin:pictures"),

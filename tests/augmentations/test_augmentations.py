@@ -136,5 +136,5 @@ def test_d_sees_augmented_samples_and_g_learns_through_them(tmp_path):
 
 
 def test_points_cannot_be_augmented(tmp_path):
-    with pytest.raises(MisfitError, match="augmentation diffaugment cannot be used here"):
+    with pytest.raises(MisfitError, match="augmentation diffaugment cannot be used with dataset "):
         ready(tmp_path, augmentation=(Part("diffaugment"),))

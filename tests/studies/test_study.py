@@ -124,7 +124,8 @@ def test_what_cannot_fit_is_refused_and_the_rest_runs(here, write, ganzoo):
     text = text.replace("batch = 8", "batch = 8\ndataset = 'gaussian'\n'dataset.size' = 20")
     done = ganzoo("study", str(write(text)))
     assert done.code == 0
-    reason = "generator cgan cannot be used here: it is conditional and the data have no labels."
+    reason = "generator cgan cannot be used with dataset gaussian: it is conditional"
+    reason += " and the data have no labels."
     assert f"cgan is refused: {reason}" in done.err
     assert f"cgan was refused: {reason}" in done.out
     page = Path("runs/tiny/leaderboard.md").read_text()

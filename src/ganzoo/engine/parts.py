@@ -53,6 +53,11 @@ class Parts:
         return DTYPES[self.precision]
 
     @property
+    def data(self) -> Resolved | None:
+        """The data set, if there is one."""
+        return next(iter(self.resolved.get("dataset", [])), None)
+
+    @property
     def latent(self) -> Latent:
         """The noise that the recipe asks for."""
         return Latent(self.recipe.latent, self.recipe.latent_distribution, self.group)
@@ -117,7 +122,7 @@ class Parts:
         """What the discriminator sees: the recipe's augmentations, and so many samples side by side."""
         modules = {}
         for number, part in enumerate(self.resolved["augmentation"], 1):
-            made = part.build(self.spec)
+            made = part.build(self.spec, beside=self.data)
             check.augmentation(part, made, self.spec)
             modules[f"augmentation-{number}"] = made.to(self.device, self.dtype)
         return View(modules, pack)
@@ -125,7 +130,8 @@ class Parts:
     def constraint(self, discriminator: nn.Module) -> Callable[[], None]:
         """Put the recipe's constraints on this discriminator; what comes back follows each of its moves."""
         reseed(derive(self.seed, "constraint"), torch.device("cpu"))
-        made = [part.build(discriminator) for part in self.resolved["constraint"]]
+        judge = self.resolved["discriminator"][0]
+        made = [part.build(discriminator, beside=judge) for part in self.resolved["constraint"]]
 
         def keep() -> None:
             for each in made:
@@ -141,7 +147,7 @@ class Parts:
 
     def _network(self, part: Resolved, name: str, *arguments: Any) -> nn.Module:
         def make() -> nn.Module:
-            network = part.build(*arguments)
+            network = part.build(*arguments, beside=self.data)
             if isinstance(network, nn.Module):
                 return network
             raise PluginError(f"{part.label} is a {type(network).__name__}; it must be a torch.nn.Module.")

@@ -45,8 +45,11 @@ class Resolved:
             self, options=complete(self.label, options_of(self.factory), {**self.options, **options})
         )
 
-    def build(self, *arguments: Any) -> Any:
-        """The component itself. Raises MisfitError where it refuses what it is given, and PluginError."""
+    def build(self, *arguments: Any, beside: "Resolved | None" = None) -> Any:
+        """The component itself. Raises MisfitError where it refuses what it is given, and PluginError.
+
+        beside: the part that it is made for, which a refusal names.
+        """
         signature = inspect.signature(self.factory)
         try:
             signature.bind(*arguments, **self.options)
@@ -59,7 +62,8 @@ class Resolved:
         except GanzooError:
             raise
         except ValueError as error:
-            raise MisfitError(f"{self.label} cannot be used here: {error}.") from error
+            place = f"with {beside.label}" if beside else "here"
+            raise MisfitError(f"{self.label} cannot be used {place}: {error}.") from error
         except (Exception, SystemExit) as error:
             if self.component.is_builtin and not faults.is_out_of_memory(error):
                 raise
