@@ -26,7 +26,14 @@ from ganzoo.engine.build import build
 from ganzoo.engine.run import Run
 
 DATA = {"gaussian": "gaussian", "fashion": "fashion-mnist"}
-PRODUCTS = ("aten.mm", "aten.addmm", "aten.bmm", "aten.convolution", "aten.convolution_backward")
+PRODUCTS = (
+    "aten.mm",
+    "aten.addmm",
+    "aten.bmm",
+    "aten.convolution",
+    "aten.convolution_backward",
+    "mkldnn._linear_pointwise",
+)
 BLOCK = 10
 
 

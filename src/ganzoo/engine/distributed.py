@@ -5,6 +5,7 @@ the noise of the whole batch, and keeps its rows of both: what is learnt does no
 ranks, but for the rounding of sums, and for dropout and other draws of the networks' own.
 """
 
+import atexit
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -223,6 +224,8 @@ def join(device: str) -> Group:
             dist.init_process_group(
                 backend, store=_store(place), rank=place.rank, world_size=place.size, timeout=PATIENCE
             )
+        # Threads of gloo that outlive the interpreter end the process with an abort, now and then.
+        atexit.register(dist.destroy_process_group)
     return Group(place.rank, place.size)
 
 

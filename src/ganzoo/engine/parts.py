@@ -15,6 +15,7 @@ from ganzoo.engine.calls import Score, call_with_labels, mixes_samples, takes
 from ganzoo.engine.distributed import Group
 from ganzoo.engine.feed import smallest_batch
 from ganzoo.engine.latent import Latent
+from ganzoo.engine.products import hasten
 from ganzoo.engine.resolve import Resolved
 from ganzoo.engine.seeds import derive, reseed
 from ganzoo.engine.view import View, packed_shape
@@ -143,7 +144,7 @@ class Parts:
         """A network of the game's own, an encoder, say: its weights are drawn from a seed of its name."""
         # Each player has a seed of its own: swapping one leaves the others as they were.
         reseed(derive(self.seed, "weights", name), torch.device("cpu"))
-        return with_whole_batch_norm(make(), self.group).to(self.device, self.dtype)
+        return hasten(with_whole_batch_norm(make(), self.group)).to(self.device, self.dtype)
 
     def _network(self, part: Resolved, name: str, *arguments: Any) -> nn.Module:
         def make() -> nn.Module:
