@@ -64,7 +64,7 @@ def random_bytes(count: int) -> Tensor:
 
     SFC64 (Doty-Humphrey, 2010) makes them several times faster than torch's Mersenne Twister.
     """
-    seed = int(torch.empty((), dtype=torch.int64).random_())
+    seed = int(torch.empty((), dtype=torch.int64).random_().numpy())
     words = np.random.Generator(np.random.SFC64(seed)).integers(0, 2**64, -(-count // 8), dtype=np.uint64)
     return torch.from_numpy(words).view(torch.uint8)[:count]
 
@@ -198,9 +198,14 @@ def doublings(height: int, width: int, smallest: int) -> int:
     return max(1, math.floor(math.log2(max(min(height, width) / smallest, 1))))
 
 
+def one_hot(labels: Tensor, classes: int, like: Tensor) -> Tensor:
+    """Labels (N,) from 0 on as rows (N, classes) of the type of `like`; none is looked at: nothing waits."""
+    return (labels[:, None] == torch.arange(classes, device=labels.device)).to(like.dtype)
+
+
 def join_labels(x: Tensor, labels: Tensor, classes: int) -> Tensor:
     """The rows of x (N, F) with their labels (N,) appended as one-hot vectors: (N, F + classes)."""
-    return torch.cat((x, F.one_hot(labels, classes).to(x.dtype)), 1)
+    return torch.cat((x, one_hot(labels, classes, x)), 1)
 
 
 def xavier_normal(network: nn.Module, bias: tuple[float, float]) -> None:

@@ -56,7 +56,7 @@ class Settings:
 
     seed: Annotated[int, Bounds(0, 2**63 - 1)] = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    precision: Literal["float32", "bfloat16", "float64"] = "float32"
+    precision: Literal["float32", "tf32", "bfloat16", "float64"] = "float32"
     threads: Annotated[int, Bounds(1, 1024)] | None = None
     data: Path | None = None
     checkpoint_every: Interval | None = Interval(300, "seconds")

@@ -128,6 +128,20 @@ class Pairs(broken.Generator):
         return x
 
 
+class Strided(broken.Generator):
+    """Counts on the order of what a convolution leaves in memory."""
+
+    def __init__(self, spec: DataSpec, latent: int) -> None:
+        super().__init__(spec, latent)
+        self.filter = (
+            nn.Conv2d(spec.shape[0], spec.shape[0], 3, padding=1) if spec.is_image else nn.Identity()
+        )
+
+    def make(self, z):
+        x = self.linear(z).view(-1, *self.shape)
+        return self.squash(self.filter(x).view(len(z), -1)).view(-1, *self.shape)
+
+
 class Open(broken.Generator):
     """Within the range only as long as its weights are small."""
 
@@ -173,6 +187,7 @@ GENERATORS = [
     ("seed", Random, "equal weights from equal noise"),
     ("saving", Forgetful, "the same output from the same state_dict"),
     ("float64", Single, "expected float64 from float64"),
+    ("layout", Strided, "fails in the check layout: RuntimeError: view size is not compatible"),
     ("steps", Forgetful, r"the weights of 4 steps after 2 \+ 2, got others in generator"),
 ]
 SOUND_GENERATORS = [broken.Generator, broken.Normed, broken.Frozen, Conditional]
@@ -231,6 +246,13 @@ class Half(broken.Discriminator):
         return scores.float()
 
 
+class Raw(broken.Discriminator):
+    """Looks at memory instead of pixels."""
+
+    def forward(self, x):
+        return super().forward(x.as_strided(x.shape, x.new_empty(x.shape, device="meta").stride()))
+
+
 def picky(spec):
     raise ValueError("it wants another Tuesday")
 
@@ -250,6 +272,7 @@ DISCRIMINATORS = [
     ("seed", Elsewhere, "equal weights from equal noise"),
     ("saving", Fading, "the same output from the same state_dict"),
     ("float64", Half, "expected float64 from float64"),
+    ("layout", Raw, "the same output where channels are last in memory, got another"),
     ("steps", Fading, r"the weights of 4 steps after 2 \+ 2, got others in"),
 ]
 SOUND_DISCRIMINATORS = [broken.Discriminator, broken.Patches, broken.Mixing]

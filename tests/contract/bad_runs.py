@@ -49,6 +49,17 @@ class Moody(torch.nn.Module):
         return self.linear(x.flatten(1)).squeeze(1)
 
 
+class Watchful(torch.nn.Module):
+    """A discriminator that looks at numbers."""
+
+    def __init__(self, spec):
+        super().__init__()
+        self.linear = torch.nn.Linear(spec.features, 1)
+
+    def forward(self, x):
+        return self.linear(x.flatten(1) if x.mean() < 100 else 0 * x.flatten(1)).squeeze(1)
+
+
 class Tiring(torch.nn.Module):
     """A discriminator that counts where no checkpoint looks."""
 
@@ -69,6 +80,11 @@ RECIPES = [
     ("fits", MISFIT, "that it fits some data, got refusals"),
     ("fits", RECIPE.with_part("loss", Part("absent")), "there is no 'absent' among the losses"),
     ("repeat", RECIPE.with_part("discriminator", Part("teeth/moody")), "two runs that agree to the bit"),
+    (
+        "waiting",
+        RECIPE.with_part("discriminator", Part("teeth/watchful")),
+        "steps that do not wait for the device, got _local_scalar_dense",
+    ),
     (
         "steps",
         RECIPE.with_part("discriminator", Part("teeth/tiring")),
@@ -135,6 +151,22 @@ class Unseeded(StandardGame):
         return torch.randn(len(batch.real), self.latent.size, generator=source)
 
 
+class Waiting(StandardGame):
+    """Asks for a number in each step."""
+
+    def d_loss(self, batch):
+        loss, stats = super().d_loss(batch)
+        return (loss if loss.item() > 0 else 2 * loss), stats
+
+
+class Choosing(StandardGame):
+    """Shows D those samples alone that it finds unlikely."""
+
+    def d_loss(self, batch):
+        batch.real = batch.real[batch.real.flatten(1).mean(1) > -10]
+        return super().d_loss(batch)
+
+
 class Warming(StandardGame):
     """Counts its turns where no checkpoint looks."""
 
@@ -158,6 +190,8 @@ GAMES = [
     ("numbers", Silent, "finite numbers in its summary"),
     ("numbers", Loud, "expected 6 scores"),
     ("repeat", Unseeded, "two runs that agree to the bit"),
+    ("waiting", Waiting, "steps that do not wait for the device, got _local_scalar_dense"),
+    ("waiting", Choosing, "steps that do not wait for the device, got index"),
     ("steps", Warming, r"the weights of 4 steps after 2 \+ 2"),
 ]
 

@@ -138,6 +138,9 @@ class Broken(Failing):
 
 
 DIGITS = Part("standin:digits")
+PICTURES = Part("standin:pictures")
+ADAPTS = {"images": 400, "target": 0.55, "every_steps": 3, "start": 0.5}
+WATCHING = Part("adaptive", blit=False, geometry=False, color=False, **ADAPTS)
 PLAIN = {"generator.dropout": 0, "discriminator.dropout": 0}
 SMALL = {"generator.width": 8, "discriminator.width": 8, "latent": 3, "batch": 8, "record_every_steps": 3}
 
@@ -167,6 +170,8 @@ CASES: Mapping[str, Recipe] = MappingProxyType(
         "r1": points(penalty=(Part("r1"),)),
         "batch norm": recipe_of(vanilla_bn.RECIPE, batch=7),
         "dcgan": recipe_of(dcgan.RECIPE, batch=7),
+        # What augmentations draw differs from rank to rank, so here they only watch the scores and adapt.
+        "adaptive": points(dataset=PICTURES, augmentation=(WATCHING,), batch=7),
     }
 )
 
@@ -188,15 +193,20 @@ def play(name: str, folder: Path, group: Group, precision: str = "float64") -> R
     return run
 
 
-def train(folder: Path, loss: str, batch: int = 8, **given: Any) -> str:
+def train(folder: Path, loss: str, batch: int = 8, config: str = "config.toml", **given: Any) -> str:
     """What became of a run through the Python interface: `done`, or the error."""
     small = {"generator.width": 8, "discriminator.width": 8, "latent": 3, "batch": batch}
+    given |= {"set": small, "config": folder / config, "device": "cpu"}
     try:
-        config = folder / "config.toml"
-        api.run("fashion", "standin:points", loss=loss, set=small, config=config, device="cpu", **given)
+        api.run("fashion", "standin:points", loss=loss, **given)
     except GanzooError as error:
         return f"{type(error).__name__}: {error}"
     return "done"
+
+
+def watch(folder: Path, name: str) -> str:
+    """What became of a run with callbacks that measure, draw and warn on the way."""
+    return train(folder, "bce", config="watched.toml", out=folder / name, steps=12)
 
 
 def resume(folder: Path, name: str, steps: int) -> str:
@@ -231,6 +241,7 @@ def main(folder: Path) -> None:
         "rollback": train(
             folder, "engine.ranks:Diverged", out=folder / "rollback", steps=30, on_nonfinite="rollback"
         ),
+        "watched": watch(folder, "watched by two"),
         "few": train(folder, "bce", out=folder / "few", batch=1),
     }
     (folder / f"told-{group.rank}.json").write_text(json.dumps(told))

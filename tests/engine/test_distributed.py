@@ -20,12 +20,32 @@ from ganzoo.engine.whole_batch import WholeBatchNorm, is_mean, with_whole_batch_
 from ganzoo.errors import ResourceError, UsageError
 from ganzoo.losses import BCE, Hinge, LeastSquares, Paper, Relativistic, SmoothedBCE, Wasserstein
 
+WATCHED = """
+[recipe]
+record_every_steps = 3
+
+[[recipe.callback]]
+name = "health"
+patience_steps = 1
+every_steps = 4
+
+[[recipe.callback]]
+name = "samples"
+every_epochs = 1.0
+
+[[recipe.callback]]
+name = "evaluate"
+every_steps = 5
+count = 20
+"""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two ranks have left of everything they do; a run of one rank lies there for them to go on with."""
     made = tmp_path_factory.mktemp("ranks")
     (made / "config.toml").write_text("[recipe]\ncallback = []\nrecord_every_steps = 3\n")
+    (made / "watched.toml").write_text(WATCHED)
     assert ranks.train(made, "bce", out=made / "one", steps=6) == "done"
     ranks.start(made)
     return made
@@ -102,6 +122,20 @@ def test_all_ranks_roll_back_together(folder):
     assert told(folder, "rollback") == ["done"] * 2
     tree = Checkpoints(folder / "rollback" / "checkpoints").load()
     assert (tree["step"], tree["rollbacks"]) == (30, 1)
+
+
+@pytest.mark.slow
+def test_callbacks_see_the_same_run(folder):
+    """Numbers, measures, warnings and pictures of two ranks are those of one."""
+    assert told(folder, "watched") == ["done"] * 2
+    assert ranks.watch(folder, "watched by one") == "done"
+    one, two = folder / "watched by one", folder / "watched by two"
+    for mine, other in zip(records(one), records(two), strict=True):
+        assert mine == pytest.approx(other, abs=1e-4, rel=1e-3)
+    assert any("measured_on" in record for record in records(two))
+    names = [sorted(str(p.relative_to(path)) for p in path.rglob("*") if p.is_file()) for path in (one, two)]
+    assert names[0] == names[1]
+    assert "best.safetensors" in names[0]
 
 
 @pytest.mark.slow

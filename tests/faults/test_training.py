@@ -14,6 +14,7 @@ from faults import small
 from ganzoo import registry
 from ganzoo.callbacks import health
 from ganzoo.engine import faults
+from ganzoo.engine.checkpoint import Checkpoints
 from ganzoo.errors import ResourceError
 from ganzoo.zoo import gaussian
 
@@ -146,6 +147,32 @@ def test_full_memory_names_the_batch_and_what_to_lower(ganzoo, tmp_path, penalty
         "Step 0 is saved",
     )
     assert "Traceback" in (tmp_path / "run" / faults.TRACEBACK).read_text()
+
+
+class Hungry(gaussian.Generator):
+    """A generator for which the memory of a GPU is too small in its fourth pass of training."""
+
+    def __init__(self, spec, latent, *, width: int = 8):
+        super().__init__(spec, latent, width=width)
+        self.passes = 0
+
+    def forward(self, z):
+        self.passes += len(z) == 10  # not on trial
+        if self.passes == 4:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nmore\nlines")
+        return super().forward(z)
+
+
+@pytest.mark.parametrize("interval", ["1steps", "1000steps"])
+def test_full_memory_of_a_gpu_on_the_way_loses_nothing_that_was_saved(ganzoo, tmp_path, interval):
+    """Three steps are whole; the fourth, in which it happens, is not saved."""
+    out = str(tmp_path / "run")
+    sizes = ["--batch", "10", "--steps", "6", "--quiet", "--out", out, "--checkpoint-every", interval]
+    done = ganzoo("run", "gaussian", small.DATASET, *sizes, "--generator", f"{PATH}:Hungry")
+    saved = 3 if interval == "1steps" else 0
+    words = ("the memory is full in step 4, with a batch of 10", "OutOfMemoryError: CUDA out of memory.")
+    is_full(done, *words, "Lower --batch, which is 10", f"Step {saved} is saved")
+    assert Checkpoints(tmp_path / "run" / "checkpoints").load()["step"] == saved
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

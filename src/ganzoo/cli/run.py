@@ -29,7 +29,7 @@ from ganzoo.engine import directory, launch
 @click.option("--batch", type=int, metavar="N", help="Real samples a step.")
 @click.option("--seed", type=int, metavar="N", help="Decides weights, noise and order.  [0]")
 @click.option("--out", type=_options.FOLDER, help="The run directory.  [runs/RECIPE-DATASET-0001]")
-@click.option("--precision", type=click.Choice(["float32", "bfloat16", "float64"]), help="[float32]")
+@click.option("--precision", type=click.Choice(["float32", "tf32", "bfloat16", "float64"]), help="[float32]")
 @_options.machine
 @_options.ranks
 @click.option(

@@ -2,12 +2,13 @@
 
 import logging
 import os
-from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -22,11 +23,12 @@ from ganzoo.errors import DataError
 from ganzoo.options import PositiveInt
 from ganzoo.spec import DataSpec
 
-CHUNK = 32  # pictures a task
+CHUNK, PIECE_BYTES = 32, 2**22  # most pictures of a task, and how much they take, unless one takes more
 # More would hardly be faster, and each may hold a large picture.
 THREADS = min(16, os.cpu_count() or 1)
 SKIP = "--set dataset.on_error=skip"
 
+Result = TypeVar("Result")
 log = logging.getLogger("ganzoo")
 
 
@@ -56,24 +58,42 @@ class PictureFolder:
         """All pictures in the order of their names; there is no test split. Raises DataError."""
         if split != "train":
             return None
-        if self.disk is None:
-            values = np.empty((len(self.files.names), *self.spec.shape), np.uint8)
-            outcome = self._decode_all(values)
-            pixels = torch.from_numpy(values[: len(self.files.names) - len(outcome.failures)])
-        else:
-            outcome = self.disk.outcome() or self._decode_to(self.disk)
-            pixels = self.disk.read(self.spec.shape)
-        self._require(outcome)
+        outcome, pixels = self._in_memory() if self.disk is None else self._on_disk(self.disk)
         self._report(outcome)
         return Samples(pixels, self._labels(outcome.failures) if self.class_names else None)
 
-    def _decode_to(self, disk: PixelFile) -> Outcome:
-        shape = (len(self.files.names), *self.spec.shape)
-        log.warning("decoding %d pictures once, into %s", len(self.files.names), disk.pixels)
-        with disk.new(shape) as values:
-            outcome = self._decode_all(values)
-        disk.finish(outcome, (shape[0] - len(outcome.failures)) * self.spec.features)
-        return outcome
+    def _in_memory(self) -> tuple[Outcome, Tensor]:
+        values, outcome = np.empty((len(self.files.names), *self.spec.shape), np.uint8), Outcome()
+        filled = 0
+        with closing(self._decoded(outcome)) as pieces:
+            for piece in pieces:
+                values[filled : filled + len(piece)] = piece
+                filled += len(piece)
+        self._require(outcome)
+        return outcome, torch.from_numpy(values[:filled])
+
+    def _on_disk(self, disk: PixelFile) -> tuple[Outcome, Tensor]:
+        total, outcome = len(self.files.names), disk.outcome()
+        if outcome.rows < total:
+            with disk.held():
+                outcome = disk.outcome()  # another process may have decoded them meanwhile
+                if outcome.rows < total:
+                    self._decode_to(disk, outcome)
+        self._require(outcome)
+        return outcome, disk.read(outcome)
+
+    def _decode_to(self, disk: PixelFile, outcome: Outcome) -> None:
+        total = len(self.files.names)
+        disk.require_room(total - outcome.rows)
+        done = f", {outcome.rows} of them before" if outcome.rows else ""
+        log.warning("decoding %d pictures once%s, into %s", total, done, disk.pixels)
+        with closing(self._decoded(outcome)) as pieces:
+            disk.extend(pieces, outcome)
+        try:
+            self._require(outcome)
+        except DataError:
+            disk.remove()
+            raise
 
     def _labels(self, failures: list[Failure]) -> Tensor:
         label_of = {name: label for label, name in enumerate(self.class_names)}
@@ -81,23 +101,24 @@ class PictureFolder:
         names = (name for row, name in enumerate(self.files.names) if row not in failed)
         return torch.tensor([label_of[_class_of(name)] for name in names])
 
-    def _decode_all(self, values: NDArray[np.uint8]) -> Outcome:
-        """Fill `values`, picture by picture, without gaps. Raises DataError where none may be skipped."""
-        failures: list[Failure] = []
-        modes: Counter[str] = Counter()
+    def _decoded(self, outcome: Outcome) -> Generator[NDArray[np.uint8], None, None]:
+        """The readable pictures that come after those of `outcome`, some at a time; it counts them."""
+        names, shape = self.files.names, self.spec.shape
+        count = max(1, min(CHUNK, PIECE_BYTES // self.spec.features))
         with guarding_memory(), self.files.opening() as opener, ThreadPoolExecutor(THREADS) as pool:
 
-            def decode(start: int) -> list[str | Failure]:
-                rows = range(start, min(start + CHUNK, len(values)))
-                return [_decode(opener, self.files.names[row], row, values) for row in rows]
+            def decode(start: int) -> tuple[NDArray[np.uint8], list[str | Failure]]:
+                rows = range(start, min(start + count, len(names)))
+                values, results = np.empty((len(rows), *shape), np.uint8), []
+                filled = 0
+                for row in rows:
+                    results.append(_decode(opener, names[row], row, values[filled]))
+                    filled += isinstance(results[-1], str)
+                return values[:filled], results
 
-            for results in pool.map(decode, range(0, len(values), CHUNK)):
-                failures += [result for result in results if not isinstance(result, str)]
-                modes.update(result for result in results if isinstance(result, str))
-        outcome = Outcome(failures, modes)
-        self._require(outcome)
-        _move_up(values, {row for row, _ in failures})
-        return outcome
+            for values, results in _in_order(pool, decode, range(outcome.rows, len(names), count)):
+                outcome.add(results)
+                yield values
 
     def _first(self, failures: list[Failure]) -> str:
         row, reason = failures[0]
@@ -145,7 +166,10 @@ def folder(
     files = scan(place)
     spec = f"{channels}-{image_size}"
     too_large = len(files.names) * channels * image_size**2 > memory_limit_mb * 2**20
-    disk = PixelFile(folders.cache / "pictures" / f"{files.fingerprint()}-{spec}") if too_large else None
+    disk = None
+    if too_large:
+        path_on_disk = folders.cache / "pictures" / f"{files.fingerprint()}-{spec}"
+        disk = PixelFile(path_on_disk, (channels, image_size, image_size))
     names = tuple(_class_names(place, files)) if labels else ()
     return PictureFolder(place, files, names, image_size, channels, on_error == "skip", disk)
 
@@ -163,24 +187,26 @@ def _class_of(name: str) -> str:
     return name.partition("/")[0]
 
 
-def _move_up(values: NDArray[np.uint8], failed: set[int]) -> list[int]:
-    """Close the gaps that failed rows leave, in place; the rows that are left."""
-    kept = [row for row in range(len(values)) if row not in failed]
-    for target, source in enumerate(kept):
-        if target != source:
-            values[target] = values[source]
-    return kept
+def _in_order(pool: Executor, work: Callable[[int], Result], items: Iterable[int]) -> Iterator[Result]:
+    """What `work` makes of items, in their order; few are done ahead, as results take memory."""
+    pending: deque[Future[Result]] = deque()
+    for item in items:
+        pending.append(pool.submit(work, item))
+        if len(pending) > 2 * THREADS:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()
 
 
-def _decode(opener: Opener, name: str, row: int, values: NDArray[np.uint8]) -> str | Failure:
-    """Decode one file into its row: the mode it has, or its row and why it failed."""
-    channels, size = values.shape[1:3]
+def _decode(opener: Opener, name: str, row: int, pixels: NDArray[np.uint8]) -> str | Failure:
+    """Decode one file into (C, S, S) pixels: the mode it has, or its row and why it failed."""
+    channels, size = pixels.shape[:2]
     try:
         with opener(name) as file:
             if not file.read(1):
                 return row, "is empty"
             file.seek(0)
-            values[row], mode = read_picture(file, size, channels)
+            pixels[:], mode = read_picture(file, size, channels)
     except UnreadablePicture as error:
         return row, str(error)
     # What zipfile and the system raise for a damaged member or an unreadable file.

@@ -36,7 +36,7 @@ def build(
     group: the ranks that play it; only the first of them has callbacks and listeners.
     Raises UsageError, MisfitError and PluginError where parts are unknown, broken or do not fit.
     """
-    device, group = choose_device(settings.device), group or Group()
+    device, group = choose_device(settings.device, settings.precision), group or Group()
     if settings.threads:
         torch.set_num_threads(settings.threads)
     recipe, resolved = resolve(recipe, typed)
@@ -57,14 +57,20 @@ def build(
     return run
 
 
-def choose_device(name: str) -> torch.device:
-    """The device by its name; `auto` takes a GPU where there is one. Raises UsageError."""
+def choose_device(name: str, precision: str) -> torch.device:
+    """The device by its name, set to a precision; `auto` takes a GPU if there is one. Raises UsageError."""
     if name == "cuda" and not torch.cuda.is_available():
         raise UsageError("there is no CUDA device here. Use --device cpu, or --device auto.")
     if name == "cuda" or (name == "auto" and torch.cuda.is_available()):
         torch.backends.cudnn.benchmark = False  # a timed choice of algorithm would differ from run to run
         torch.backends.cudnn.deterministic = True
+        # torch's own default rounds in convolutions and not in products: here float32 is float32 in both.
+        torch.backends.cudnn.allow_tf32 = precision == "tf32"
+        torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
         return torch.device("cuda", torch.cuda.current_device())
+    if precision == "tf32":
+        given = "--precision tf32 is a way of GPUs and this run is on the processor"
+        raise UsageError(f"{given}. Use --precision float32, or bfloat16 where it is fast.")
     return torch.device("cpu")
 
 

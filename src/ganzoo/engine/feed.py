@@ -1,6 +1,7 @@
 """The feed: real batches, as a pure function of the seed and the step.
 
-Samples stay in memory as they are stored (uint8 for pictures) and are gathered and scaled a batch at a time.
+Samples stay as they are stored (uint8 for pictures), on the device if it can hold them, and are gathered and
+scaled a batch at a time.
 """
 
 import math
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.datasets.base import Samples
+from ganzoo.engine.courier import Courier, Position, Stored, fits, send
 from ganzoo.engine.order import drawn, permuted
 from ganzoo.errors import DataError
 from ganzoo.recipe import Recipe
@@ -55,8 +57,12 @@ class Feed:
     def __init__(
         self, samples: Samples, source: DataSpec, target: DataSpec, recipe: Recipe, seed: int, like: Tensor
     ) -> None:
-        self.values, self.like = samples.values.to(like.device), like
-        self.labels = None if samples.labels is None else samples.labels.to(like.device)
+        self.like = like
+        is_resident = fits(samples, like.device)
+        self.courier = None if is_resident else Courier(self._stored, like.device)
+        self.home = like.device if is_resident else torch.device("cpu")
+        self.values = samples.values.to(self.home)
+        self.labels = None if samples.labels is None else samples.labels.to(self.home)
         scale, self.shift = scaling(source, target)
         self.scale = torch.tensor(scale, device=like.device, dtype=like.dtype)
         self.is_scaled = (scale, self.shift) != (1.0, 0.0)
@@ -72,22 +78,37 @@ class Feed:
 
     def batch(self, step: int, part: slice | None = None) -> tuple[Tensor, Tensor | None]:
         """Samples (N, *shape) and labels (N,) or None of a step; or only some rows of them."""
+        position = self._position(step, part)
+        if self.courier is None:
+            values, labels = self._stored(position)
+        else:
+            values, labels = self.courier.bring(position, self._following(step, part))
+        return self.scaled(values), labels
+
+    def _stored(self, position: Position) -> Stored:
+        """The samples of a position, where and as they are stored."""
+        epoch, start, end = position
         if self.is_sequential:
-            _, start, end = self._positions(step, part)
             chosen = slice(start, end)
-            return self.scaled(self.values[chosen]), None if self.labels is None else self.labels[chosen]
-        rows = self.indices(step, part)
+            return self.values[chosen], None if self.labels is None else self.labels[chosen]
+        rows = self.rows(epoch, start, end)
         labels = None if self.labels is None else self.labels.index_select(0, rows)
-        return self.scaled(self.values.index_select(0, rows)), labels
+        return self.values.index_select(0, rows), labels
 
     def indices(self, step: int, part: slice | None = None) -> Tensor:
         """Where the samples of a step are in the data set, (N,) int64; or only some rows of them."""
-        epoch, start, end = self._positions(step, part)
+        epoch, start, end = self._position(step, part)
         if self.is_sequential:
             return torch.arange(start, end, device=self.like.device)
-        return self.rows(epoch, start, end)
+        rows = self.rows(epoch, start, end)
+        return rows if self.courier is None else send(rows, self.like.device)
 
-    def _positions(self, step: int, part: slice | None) -> tuple[int, int, int]:
+    def _following(self, step: int, part: slice | None) -> Position | None:
+        """The position of the next step, if its rows can be foretold."""
+        sizes = [end - start for _, start, end in (self._position(s, None) for s in (step, step + 1))]
+        return self._position(step + 1, part) if part is None or sizes[0] == sizes[1] else None
+
+    def _position(self, step: int, part: slice | None) -> Position:
         """The epoch, and from where to where in it."""
         epoch, index = divmod(step, len(self.borders) - 1)
         start, end = self.borders[index], self.borders[index + 1]
@@ -111,7 +132,7 @@ class Feed:
             positions = np.arange(block * BLOCK, min((block + 1) * BLOCK, self.borders[-1]), dtype=np.uint64)
             chosen = self.choose(positions, len(self.values), self.seed, "order", epoch)
             self._block = epoch, block
-            self._chosen = torch.from_numpy(chosen.astype(np.int64)).to(self.like.device)
+            self._chosen = send(torch.from_numpy(chosen.astype(np.int64)), self.home)
         return self._chosen
 
 

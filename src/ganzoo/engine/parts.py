@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ganzoo.engine import check, promises
+from ganzoo.engine import check, layout, promises
 from ganzoo.engine.calls import Score, call_with_labels, mixes_samples, takes
 from ganzoo.engine.distributed import Group
 from ganzoo.engine.feed import smallest_batch
@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result", Tensor, tuple[Tensor, ...])
 Penalty = Callable[[Tensor, Tensor, Tensor | None], Tensor]
-DTYPES = {"float32": torch.float32, "bfloat16": torch.float32, "float64": torch.float64}
+DTYPES = {
+    "float32": torch.float32,
+    "tf32": torch.float32,
+    "bfloat16": torch.float32,
+    "float64": torch.float64,
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,8 @@ class Parts:
     """Builds what a game asks for: networks with weights from the run's seed, losses, penalties and turns.
 
     spec: the data as networks see them. precision: bfloat16 lets networks compute in bfloat16 while weights,
-    penalties and losses stay in float32. group: the ranks that play the game together.
+    penalties and losses stay in float32; tf32 lets a GPU round the factors of products to ten bits. group:
+    the ranks that play the game together.
     """
 
     recipe: Recipe
@@ -126,7 +132,7 @@ class Parts:
             made = part.build(self.spec, beside=self.data)
             check.augmentation(part, made, self.spec)
             modules[f"augmentation-{number}"] = made.to(self.device, self.dtype)
-        return View(modules, pack)
+        return View(modules, pack, self.group)
 
     def constraint(self, discriminator: nn.Module) -> Callable[[], None]:
         """Put the recipe's constraints on this discriminator; what comes back follows each of its moves."""
@@ -144,7 +150,8 @@ class Parts:
         """A network of the game's own, an encoder, say: its weights are drawn from a seed of its name."""
         # Each player has a seed of its own: swapping one leaves the others as they were.
         reseed(derive(self.seed, "weights", name), torch.device("cpu"))
-        return hasten(with_whole_batch_norm(make(), self.group)).to(self.device, self.dtype)
+        network = hasten(with_whole_batch_norm(make(), self.group)).to(self.device, self.dtype)
+        return layout.lay_out(network)
 
     def _network(self, part: Resolved, name: str, *arguments: Any) -> nn.Module:
         def make() -> nn.Module:

@@ -132,9 +132,9 @@ def _put_optimizer(run: "Run", turn: Turn, saved: Mapping[str, Table], like: Map
     turn.optimizer.state.clear()
     for name, parameter in _parameters(run, turn).items():
         if saved[name]:
-            # A count of steps stays on the processor, or not, as this optimizer wants it.
+            # On the device and in the order of memory that the optimizer wants: fused ones trust both.
             turn.optimizer.state[parameter] = {
-                key: value.to(like[name][key].device) if isinstance(value, Tensor) else value
+                key: torch.empty_like(like[name][key]).copy_(value) if isinstance(value, Tensor) else value
                 for key, value in saved[name].items()
             }
 

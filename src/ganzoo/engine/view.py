@@ -1,10 +1,12 @@
 """What the discriminator sees of samples: augmented, and several side by side."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from torch import Tensor
+
+from ganzoo.engine.distributed import Group
 
 
 class Augmentation(Protocol):
@@ -24,11 +26,12 @@ class View:
     """Samples as the discriminator sees them.
 
     modules: augmentations by name, applied in their order. size: so many samples are joined along channels or
-    features.
+    features. group: the ranks that share the batch.
     """
 
     modules: Mapping[str, Any]  # each an Augmentation and an nn.Module
     size: int
+    group: Group = field(default_factory=Group)
 
     def __call__(self, samples: Tensor) -> Tensor:
         for augment in self.modules.values():
@@ -36,9 +39,11 @@ class View:
         return self.pack(samples)
 
     def observe(self, real_scores: Tensor) -> None:
-        """Tell the augmentations how real samples were judged."""
-        for augmentation in self.modules.values():
-            augmentation.observe(real_scores.detach())
+        """Tell the augmentations how real samples were judged, those of all ranks: they adapt alike."""
+        if self.modules:
+            scores = self.group.whole(real_scores.detach())
+            for augmentation in self.modules.values():
+                augmentation.observe(scores)
 
     def pack(self, samples: Tensor) -> Tensor:
         """Samples (N, C, ...) joined to (N // size, size * C, ...); a rest is left out."""

@@ -10,6 +10,7 @@ from torch import nn
 
 from ganzoo.engine import check
 from ganzoo.engine.calls import call_with_labels, takes
+from ganzoo.engine.layout import laid_out, lay_out
 from ganzoo.errors import MisfitError
 from ganzoo.recipe import Part
 from ganzoo.spec import DataSpec
@@ -182,6 +183,18 @@ def _check_double(subject: Subject) -> None:
         subject.expect(made.dtype == torch.float64, "float64 from float64", made.dtype)
 
 
+def _check_layout(subject: Subject) -> None:
+    for spec, network in _networks(subject):
+        x, labels = _input(subject, spec, 2)
+        call = call_with_labels(network.eval().double())
+        with torch.no_grad():
+            plain = call(x.double(), labels)
+            lay_out(network)
+            turned = call(laid_out(x.double()), labels)
+        same = torch.allclose(plain, turned, rtol=1e-9, atol=1e-9)
+        subject.expect(same, "the same output where channels are last in memory", "another")
+
+
 def _check_steps(subject: Subject) -> None:
     if subject.part.role == "generator" and subject.part.starts_from_pictures:
         raise Untried("it starts from pictures: it is tried with the recipes and games that use it")
@@ -200,6 +213,7 @@ _COMMON = (
     Check("seed", "equal noise gives equal first weights", _check_seed),
     Check("saving", "state_dict holds all that decides its output", _check_saving),
     Check("float64", "computes in float64 where its input is", _check_double),
+    Check("layout", "takes pictures and weights with channels last in memory, as in games", _check_layout),
     Check("steps", "2 steps, a checkpoint and 2 more give the weights of 4", _check_steps),
 )
 _PROCESS = leaves_the_process(_exercise, NOISE)

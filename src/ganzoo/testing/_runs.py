@@ -11,7 +11,7 @@ import torch
 
 from ganzoo import registry
 from ganzoo.engine import loop, promises, state, tensor_file
-from ganzoo.engine.resolve import look_up, resolve
+from ganzoo.engine.resolve import Resolved, look_up, resolve
 from ganzoo.engine.run import Run
 from ganzoo.errors import MisfitError
 from ganzoo.recipe import Recipe
@@ -19,6 +19,7 @@ from ganzoo.spec import DataSpec
 from ganzoo.testing._common import NOISE, SEED, SPECS, Check, ContractError, Subject, leaves_the_process
 from ganzoo.testing._steps import (
     SMALL,
+    Waits,
     check_resumption,
     create,
     expect_resumption,
@@ -80,6 +81,21 @@ def _check_recipe_repeat(subject: Subject) -> None:
         _expect_repeat(subject, lambda: prepare(quick, spec, Path(folder)))
 
 
+def _check_recipe_waits(subject: Subject) -> None:
+    _expect_no_wait(subject, *_quick(subject))
+
+
+def _expect_no_wait(subject: Subject, recipe: Recipe, spec: DataSpec, **parts: Resolved) -> None:
+    # A record needs numbers, and one is due at the end of each epoch: this one is long enough.
+    recipe, spec = replace(recipe, record_every_steps=1000), replace(spec, size=16 * recipe.batch)
+    with tempfile.TemporaryDirectory() as folder:
+        run = prepare(recipe, spec, Path(folder), **parts)
+        run.feed  # noqa: B018 - loads the data
+        with Waits() as waits:
+            play(run, max(2, *(turn.every for turn in run.game.turns)))
+    subject.expect(not waits.calls, "steps that do not wait for the device", ", ".join(waits.calls))
+
+
 def _check_recipe_steps(subject: Subject) -> None:
     check_resumption(subject, *_quick(subject))
 
@@ -89,6 +105,7 @@ RECIPES = (
     Check("written", "can be written down, and read back as it was", _check_written),
     Check("fits", "its parts exist and fit some data", _check_recipe_fits),
     Check("repeat", "two runs of it agree to the bit", _check_recipe_repeat),
+    Check("waiting", "no step waits for a value that the device computes", _check_recipe_waits),
     Check("steps", "2 steps, a checkpoint and 2 more give the weights of 4", _check_recipe_steps),
 )
 
@@ -186,6 +203,11 @@ def _check_game_repeat(subject: Subject) -> None:
         _expect_repeat(subject, lambda: prepare(recipe, spec, Path(folder), game=subject.part))
 
 
+def _check_game_waits(subject: Subject) -> None:
+    for recipe, spec in _stages(subject):
+        _expect_no_wait(subject, recipe, spec, game=subject.part)
+
+
 def _check_game_steps(subject: Subject) -> None:
     for recipe, spec in _stages(subject):
         check_resumption(subject, recipe, spec, game=subject.part)
@@ -198,6 +220,7 @@ GAMES = (
     Check("owners", "every turn moves weights of the game's players alone", _check_owners),
     Check("numbers", "its numbers are finite, and it scores each sample", _check_numbers),
     Check("repeat", "two games agree to the bit", _check_game_repeat),
+    Check("waiting", "no step waits for a value that the device computes", _check_game_waits),
     Check("steps", "2 steps, a checkpoint and 2 more give the weights of 4", _check_game_steps),
 )
 

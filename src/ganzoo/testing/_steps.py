@@ -1,12 +1,14 @@
 """A few steps on random samples, which checks of whole games play."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ganzoo import hooks
 from ganzoo.datasets.base import Samples, Split
@@ -22,6 +24,7 @@ from ganzoo.spec import DataSpec
 from ganzoo.testing._common import Subject, draw
 
 ADAM = Part("adam")
+CPU = torch.device("cpu")
 SMALL = Recipe(
     generator=Part("vanilla-bn", width=4),
     discriminator=Part("fashion", width=8),
@@ -51,12 +54,37 @@ def prepare(recipe: Recipe, spec: DataSpec, path: Path, listener: object = None,
     source = Component("datasets", "random samples", TYPED, "", f"{__name__}:RandomSamples")
     data = Resolved("dataset", source, RandomSamples, {"spec": spec})
     resolved |= {"dataset": [data], **{role: [part] for role, part in parts.items()}}
-    made = Parts(recipe, resolved, network_spec(spec, recipe), device=torch.device("cpu"))
+    made = Parts(recipe, resolved, network_spec(spec, recipe), device=CPU)
     game = resolved["game"][0].build(made)
     promises.game(resolved["game"][0], game)
     named = {} if listener is None else {parts["callback"].component.name: listener}
     manager = hooks.manager(list(named.values()))
     return Run(recipe, Settings(device="cpu"), made, game, RandomSamples(spec), path, manager, named)
+
+
+class Waits(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Names the calls of torch that would make the processor wait for a GPU's numbers.
+
+    They are those that give Python a number, and those that make tensors whose size depends on numbers.
+    """
+
+    FORBIDDEN = ("_local_scalar_dense", "equal", "nonzero", "masked_select", "_unique", "_unique2")
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.calls: list[str] = []
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        name = function.overloadpacket.__name__
+        if name in self.FORBIDDEN or (name in ("index", "index_put", "index_put_") and _has_mask(args[1])):
+            self.calls.append(name)
+        return function(*args, **(kwargs or {}))
+
+
+def _has_mask(indices: Sequence[Tensor | None]) -> bool:
+    return any(index is not None and index.dtype in (torch.bool, torch.uint8) for index in indices)
 
 
 def play(run: Run, steps: int = 2) -> dict[str, Tensor]:

@@ -1,10 +1,9 @@
 """A conditional DCGAN: labels as further channels (Mirza and Osindero, 2014, arXiv:1411.1784)."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganzoo.layers import SameConv2d, SameConvTranspose2d, doublings, join_labels, output_activation
+from ganzoo.layers import SameConv2d, SameConvTranspose2d, doublings, join_labels, one_hot, output_activation
 from ganzoo.options import PositiveInt
 from ganzoo.recipe import Part, Recipe
 from ganzoo.spec import DataSpec
@@ -66,7 +65,7 @@ class Discriminator(nn.Module):
         init_small(self)
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        planes = F.one_hot(labels, self.classes).to(x.dtype)[:, :, None, None].expand(-1, -1, *x.shape[2:])
+        planes = one_hot(labels, self.classes, x)[:, :, None, None].expand(-1, -1, *x.shape[2:])
         return self.score(self.layers(torch.cat((x, planes), 1)).flatten(1)).squeeze(1)
 
 
