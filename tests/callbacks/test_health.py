@@ -96,6 +96,13 @@ def test_spread_compares_samples_of_one_label_where_there_are_labels():
     assert health.spread(samples[:1], None) == 0.0
 
 
+def test_missed_is_the_share_of_real_samples_that_no_fake_is_near():
+    real = torch.tensor([[0.0], [1.0], [50.0], [51.0], [90.0], [91.0]])
+    assert health.missed(real, torch.tensor([[0.4], [60.0], [90.5]])) == 0.0  # 10 times the distance of 1
+    assert health.missed(real, torch.tensor([[0.4], [61.5]])) == pytest.approx(4 / 6)
+    assert health.missed(real[:1], real[2:3]) == 0.0
+
+
 class Same(torch.nn.Module):
     """Makes the same picture from all noise, or of every label."""
 
@@ -122,7 +129,7 @@ class Training:
     said: list[str]
 
 
-def train(out, steps, generator="Same", recipe="vanilla"):
+def train(out, steps, generator="Same", recipe="vanilla", dataset=DATASET):
     """A run with a generator of this file that is compared with real samples every second step."""
     said: list[str] = []
     config = out.with_suffix(".toml")
@@ -130,7 +137,7 @@ def train(out, steps, generator="Same", recipe="vanilla"):
     config.write_text(tomli_w.dumps({"recipe": {"callback": [callback]}}))
     run = ganzoo.run(
         recipe,
-        DATASET,
+        dataset,
         generator=f"{__name__}:{generator}",
         out=out,
         config=config,
@@ -170,6 +177,22 @@ class Narrow(Same):
 def test_samples_that_are_much_alike_are_given_more_time(tmp_path):
     (message,) = train(tmp_path / "run", 30, "Narrow").said
     assert message.startswith("step 20: for 18 steps the generator's samples have been much more alike")
+
+
+class Opposite(torch.nn.Module):
+    """Makes points at two opposite places of the ring."""
+
+    def __init__(self, spec, latent):
+        super().__init__()
+        self.place = torch.nn.Parameter(torch.tensor([1.0, 0.0]))
+
+    def forward(self, z):
+        return z[:, :1].sign() * self.place + 0.01 * z[:, :2]
+
+
+def test_a_generator_that_leaves_most_clusters_out_is_noticed(tmp_path):
+    (message,) = train(tmp_path / "run", 30, "Opposite", dataset="ring").said
+    assert message.startswith("step 20: for 18 steps many real samples have had no generated one near them")
 
 
 @pytest.mark.parametrize("stop", [3, 8, 9])

@@ -21,13 +21,16 @@ MEMORY_STEPS = 200  # over which numbers are averaged, so that a single batch de
 COMPARED = 64
 SAME, ALIKE = 0.05, 0.25  # of the distance between two real samples
 ENORMOUS = 1e4
+FAR = 10  # times the usual distance between a real sample and its nearest neighbour
+MISSED = 1 / 3
 
 
 class Health:
     """Says once what looks hopeless, and what to try; warnings.txt keeps it.
 
-    That is a discriminator that is right about everything, a generator whose samples are all alike, or a loss
-    that runs away; a generator that makes a few very different samples instead of many is not noticed.
+    That is a discriminator that is right about everything, a generator whose samples are all alike or, where
+    samples lie in clusters, leave clusters out, or a loss that runs away. Pictures lie too far apart for the
+    clusters that are left out to be noticed: their coverage is a matter for `ganzoo evaluate`.
     patience_steps: how long it must have looked like that. every_steps: how often generated samples are
     compared with real ones.
     """
@@ -61,11 +64,13 @@ class Health:
             real, labels = run.real(COMPARED)
             if self.real_spread is None:
                 self.real_spread = spread(real, labels_for(run, labels))
-            made = spread(fakes_like(run, labels, len(real)), labels_for(run, labels))
+            fakes = fakes_like(run, labels, len(real))
+            made = spread(fakes, labels_for(run, labels))
             self.watch(run, "collapse", made < SAME * self.real_spread)
             # Less certain, and how many games begin: it takes longer.
             alike = "collapse" not in self.warnings and made < ALIKE * self.real_spread
             self.watch(run, "alike", alike, 3 * self.patience_steps)
+            self.watch(run, "partial", missed(real, fakes) > MISSED, 3 * self.patience_steps)
 
     def watch(self, run: "Run", what: str, looks_bad: bool, patience_steps: int = 0) -> None:
         """Warn once of what has looked bad for long without a pause."""
@@ -125,6 +130,15 @@ def spread(samples: "Tensor", labels: "Tensor | None") -> float:
     return torch.cdist(flat, flat)[pairs].mean().item() if pairs.any() else 0.0
 
 
+def missed(real: "Tensor", fakes: "Tensor") -> float:
+    """The share of real samples (N, *shape) that are far from all fakes."""
+    real, fakes = (samples.detach().flatten(1).float().cpu() for samples in (real, fakes))
+    if len(real) < 2:
+        return 0.0
+    among_real = torch.cdist(real, real).fill_diagonal_(torch.inf).amin(1)
+    return (torch.cdist(real, fakes).amin(1) > FAR * among_real.median()).float().mean().item()
+
+
 def slower(run: "Run", role: str) -> str:
     """How to ask for a quarter of an optimizer's learning rate."""
     rate = getattr(run.recipe, role).options.get("lr")
@@ -135,11 +149,13 @@ TEXTS: Mapping[str, str] = {
     "perfect": "the discriminator has hardly ever been wrong, so the generator learns little from it.",
     "collapse": "the generator has made nearly the same sample from all noise: it has collapsed.",
     "alike": "the generator's samples have been much more alike than real ones: it may have collapsed.",
+    "partial": "many real samples have had no generated one near them: the generator makes only some kinds.",
     "runaway": "the discriminator's loss has been enormous, so the generator learns nothing useful from it.",
 }
 TIPS: Mapping[str, str] = {
     "perfect": "{d}, --penalty r1, or another --loss",
     "collapse": "{g}, another --seed, --penalty r1, or a larger --batch",
     "alike": "{g}, another --seed, --penalty r1, or a larger --batch",
+    "partial": "--set game.pack=2, --penalty r1, {g}, or a larger --batch",
     "runaway": "{d}, or hold the discriminator back with --penalty wgan-gp or --penalty r1",
 }
