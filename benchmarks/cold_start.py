@@ -1,10 +1,12 @@
-"""How long the light commands take from a cold start: `python benchmarks/cold_start.py [REPETITIONS]`.
+"""How long a start takes: `GANZOO_DATA=... python benchmarks/cold_start.py [REPETITIONS]`.
 
-Wall time of whole processes, medians, with the packages that are installed and with 100 more of 10,000
-entry points together. Needs a quiet machine.
+The light commands: wall time of whole processes, medians, with the packages that are installed and with 100
+more of 10,000 entry points together. Then the way to the first step of `ganzoo run vanilla mnist`: wall and
+processor time from the start of the process. Needs a quiet machine.
 """
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -21,6 +23,23 @@ COMMANDS = {
     "ganzoo list --json": [*START, "list", "--json"],
     "ganzoo plugins": [*START, "plugins"],
     "completion": [*START],
+}
+# Leaves after the first step, when all that a start needs is there: data, networks, directory, checkpoint.
+FIRST_STEP = """
+import os
+from ganzoo import api
+from ganzoo.hooks import hookimpl
+class Leave:
+    @hookimpl
+    def step_end(self):
+        os._exit(0)
+api.run("vanilla", "mnist", steps=2, device="cpu", listeners=[Leave()])
+"""
+STARTS = {
+    "python alone": [sys.executable, "-c", "pass"],
+    "import ganzoo": [sys.executable, "-c", "import ganzoo"],
+    "import torch": [sys.executable, "-c", "import torch"],
+    "the first step": [sys.executable, "-c", FIRST_STEP],
 }
 COMPLETION = {"COMP_WORDS": "ganzoo show va", "COMP_CWORD": "2", "_GANZOO_COMPLETE": "bash_complete"}
 PACKAGES, FUNCTIONS = 100, 100
@@ -46,14 +65,22 @@ def make_packages(folder: Path) -> None:
         (folder / f"many_{p}.py").write_text(f'"""Many losses."""\n\n{body}raise SystemExit("imported")\n')
 
 
-def median_s(command: list[str], environment: dict[str, str], repetitions: int) -> float:
-    """The median wall time of a process, after one run that fills the caches."""
-    times = []
+def median_s(command: list[str], environment: dict[str, str], repetitions: int) -> tuple[float, float]:
+    """The median wall and processor time of a process, after one run that fills the caches."""
+    walls, processors = [], []
     for _ in range(repetitions + 1):
-        start = time.perf_counter()
-        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])
+        start, before = time.perf_counter(), processor_s()
+        with tempfile.TemporaryDirectory() as home:
+            subprocess.run(command, env=environment, cwd=home, stdout=subprocess.DEVNULL, check=True)
+        walls.append(time.perf_counter() - start)
+        processors.append(processor_s() - before)
+    return statistics.median(walls[1:]), statistics.median(processors[1:])
+
+
+def processor_s() -> float:
+    """The processor time of all child processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
@@ -65,9 +92,13 @@ def main() -> None:
         print(f"{'seconds':<20}{'installed':>12}{'+ 10,000 entry points':>24}")
         for name, command in COMMANDS.items():
             extra = COMPLETION if name == "completion" else {}
-            installed = median_s(command, {**plain, **extra}, repetitions)
-            many = median_s(command, {**plain, **extra, "PYTHONPATH": folder}, repetitions)
+            installed, _ = median_s(command, {**plain, **extra}, repetitions)
+            many, _ = median_s(command, {**plain, **extra, "PYTHONPATH": folder}, repetitions)
             print(f"{name:<20}{installed:>12.3f}{many:>24.3f}")
+    print(f"\n{'seconds':<20}{'wall':>12}{'processor':>12}")
+    for name, command in STARTS.items():
+        wall, processor = median_s(command, plain, repetitions)
+        print(f"{name:<20}{wall:>12.3f}{processor:>12.3f}")
 
 
 if __name__ == "__main__":

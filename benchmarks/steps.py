@@ -4,12 +4,15 @@
 
 Both sides train the same networks on the same data with the same batch and threads, in turn, a block of
 steps each. The table gives the median step of both, the feed included, their ratio, and the limit: the step's
-bare matrix products and convolutions, recorded from ganzoo's step and replayed alone. Keep the machine quiet.
+bare matrix products and convolutions, recorded from ganzoo's step and replayed alone. Memory is the peak of a
+process for each side that does nothing else. Keep the machine quiet.
 """
 
 import argparse
 import resource
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -91,8 +94,25 @@ def limit(run: Run) -> float:
     return statistics.median(timed(products.replay) for _ in range(20))
 
 
+def alone(system: str, side: str, options: argparse.Namespace) -> None:
+    """Train one side and print the peak memory of this process in MB."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = prepare(system, options.data, options.precision, Path(folder))
+        script = SCRIPTS[system](run)
+        for _ in range(BLOCK):
+            next(script) if side == "script" else run.play()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def peak_mb(system: str, side: str, options: argparse.Namespace) -> float:
+    """The peak memory of a process that trains one side."""
+    command = [sys.executable, __file__, system, "--alone", side, "--precision", options.precision]
+    command += ["--data", str(options.data)] if options.data else []
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the table, or what one side takes."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -102,14 +122,23 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
+    parser.add_argument("--alone", choices=["script", "ganzoo"], help="one side, for its memory")
     options = parser.parse_args()
+    if options.alone:
+        alone(options.systems[0], options.alone, options)
+    else:
+        compare_all(options)
+
+
+def compare_all(options: argparse.Namespace) -> None:
+    """Print a line for each system."""
     print(
         f"torch {torch.__version__}, {torch.get_num_threads()} threads, {options.precision}; "
         f"medians of {options.steps} steps"
     )
     print(
         f"{'system':12}{'script ms':>11}{'ganzoo ms':>11}{'ratio':>8}{'images/s':>10}"
-        f"{'limit ms':>10}{'of it':>7}"
+        f"{'limit ms':>10}{'of it':>7}{'script MB':>11}{'ganzoo MB':>11}"
     )
     for system in options.systems:
         with tempfile.TemporaryDirectory() as folder:
@@ -119,11 +148,10 @@ def main() -> None:
         speed = 1e3 * run.recipe.batch / ours
         print(
             f"{system:12}{theirs:11.2f}{ours:11.2f}{theirs / ours:7.2f}x{speed:10,.0f}"
-            f"{bare:10.2f}{bare / ours:7.0%}",
+            f"{bare:10.2f}{bare / ours:7.0%}"
+            f"{peak_mb(system, 'script', options):11,.0f}{peak_mb(system, 'ganzoo', options):11,.0f}",
             flush=True,
         )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"peak memory of this process, both sides together: {peak:,.0f} MB")
 
 
 if __name__ == "__main__":
