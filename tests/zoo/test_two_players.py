@@ -177,7 +177,7 @@ def straight_line(
         numbers = {"d_loss": d_loss}
         if (step + 1) % paper.d_turns == 0:
             f = discriminator(side_by_side(generator(noise(), *given)), *given)
-            sees_real = run.game.g_loss_sees_real
+            sees_real = run.game.contest.g_loss_sees_real
             r = discriminator(side_by_side(real), *given) if sees_real else f
             numbers["g_loss"] = paper.g_loss(f, r)
             g_optimizer.minimise(numbers["g_loss"])

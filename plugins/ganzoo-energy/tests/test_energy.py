@@ -69,7 +69,7 @@ def test_two_steps_of_began_equal_a_straight_line_loop(tmp_path, follow):
     # k begins at 0 and would stay there for two steps: a large step lets it move.
     changes = {"loss__follow": follow, "loss__k_lr": 0.5, "loss__gamma": 1.0, "value_range": (0.0, 0.1)}
     run = ready(small("began", **sizes, **changes), tmp_path)
-    run.game.loss.k.fill_(0.3)
+    run.game.modules["loss"].k.fill_(0.3)
     k = torch.tensor(0.3, dtype=torch.float64)
     with beside(run) as copies:
         g, d = copies["generator"], copies["discriminator"]
@@ -100,11 +100,11 @@ def test_k_goes_on_after_a_checkpoint(tmp_path):
     recipe = small("began", generator__width=2, discriminator__width=2, loss__k_lr=0.1)
     run, again = (ready(recipe, tmp_path / "run") for _ in range(2))
     directory.create(run.directory, "began", run.recipe, run.settings.to_table(), {})
-    run.game.loss.k.fill_(0.5)
+    run.game.modules["loss"].k.fill_(0.5)
     run.play()
     run.checkpoints.save(run.step, state.gather(run))
     again.go_on()
-    assert again.game.loss.k == run.game.loss.k != 0.5
+    assert again.game.modules["loss"].k == run.game.modules["loss"].k != 0.5
 
 
 def test_k_by_hand():
