@@ -1,23 +1,39 @@
 """EBGAN and BEGAN against straight-line loops, closed forms and themselves after a checkpoint."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
 from ganzoo_energy.began import Equilibrium
 from ganzoo_energy.ebgan import Margin, pull_away
 from ganzoo_energy.energy import energy
-from plain import Adam, assert_numbers, assert_ranks_agree, beside, ready, seed_step, small
 from torch import Tensor, nn
 
 from ganzoo.engine import directory, state
+from ganzoo.engine.run import Run
 from ganzoo.errors import MisfitError
+from ganzoo.recipe import Recipe
 from ganzoo.testing import contract, contract_of
+from ganzoo.testing.straight_line import (
+    PICTURES,
+    Adam,
+    assert_numbers,
+    assert_ranks_agree,
+    beside,
+    seed_step,
+    small,
+)
+from ganzoo.testing.straight_line import ready as begin
 
 
 @pytest.mark.parametrize(*contract_of("ganzoo-energy"))
 def test_contract(kind, name, check):
     contract(kind, name, check)
+
+
+def ready(recipe: Recipe, folder: Path) -> Run:
+    return begin(recipe, PICTURES, folder)
 
 
 def squared(network: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -161,4 +177,5 @@ def test_the_autoencoder_plays_the_standard_game(tmp_path):
 
 def test_two_ranks_equal_one(tmp_path):
     narrow = {"generator__width": 2, "discriminator__width": 2, "batch": 7}
-    assert_ranks_agree(tmp_path, {"ebgan": narrow, "began": {**narrow, "loss__k_lr": 0.5}})
+    recipes = {"ebgan": small("ebgan", **narrow), "began": small("began", **narrow, loss__k_lr=0.5)}
+    assert_ranks_agree(tmp_path, recipes)

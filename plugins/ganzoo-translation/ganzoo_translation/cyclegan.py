@@ -102,10 +102,11 @@ class CycleGAN:
 
     A sample is a picture of X and one of Y, joined along channels; no term sees which belong together. The
     generators move first. cycle: weight of |F(G(x)) - x| + |G(F(y)) - y| (equation 2); identity: of
-    |G(y) - y| + |F(x) - x| (section 5.2), 0 for none. adversarial: weight of the generators' own loss; 2
-    undoes the half of `least-squares`, which the paper has for discriminators only. pool: how many earlier
-    fakes the discriminators also learn from (section 4), 0 for none. source_channels: how many channels are
-    X; 0 for half. A popular script halves all three terms of the generators, of which Adam takes no notice.
+    |G(y) - y| + |F(x) - x|, which the paper adds where colours are to stay (section 5.2). adversarial: weight
+    of the generators' own loss; 2 undoes the half of `least-squares`, which the paper has for discriminators
+    only. pool: how many earlier fakes the discriminators also learn from (section 4), 0 for none.
+    source_channels: how many channels are X; 0 for half. A popular script halves all three terms of the
+    generators, of which Adam takes no notice.
     """
 
     def __init__(
@@ -113,7 +114,7 @@ class CycleGAN:
         parts: Parts,
         *,
         cycle: NonNegativeFloat = 10.0,
-        identity: NonNegativeFloat = 5.0,
+        identity: NonNegativeFloat = 0.0,
         adversarial: NonNegativeFloat = 1.0,
         pool: Count = 50,
         source_channels: Count = 0,

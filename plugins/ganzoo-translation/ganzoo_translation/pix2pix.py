@@ -116,7 +116,8 @@ class Pix2Pix:
     def score(self, samples: Tensor, labels: Tensor | None) -> Tensor:
         """The discriminator's scores of source and target together, the mean over patches."""
         if samples.shape[1] != self.channels:
-            raise ValueError("pix2pix judges pictures with what they are made of, not alone")
+            what = f"a picture with what it is made of, {self.channels} channels"
+            raise ValueError(f"pix2pix judges {what}, and got {samples.shape[1]}")
         return self.contest.judge(samples, labels).flatten(1).mean(1)
 
 
