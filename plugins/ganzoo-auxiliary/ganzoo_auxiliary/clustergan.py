@@ -29,7 +29,7 @@ class Generator(nn.Module):
         if not spec.is_image:
             raise ValueError(f"it makes pictures and the data are {spec.shape_text}")
         if spec.classes is None:
-            raise ValueError("it makes samples of clusters and was told of none")
+            raise ValueError("it makes samples of clusters and the data have no labels")
         channels, self.height, self.breadth = spec.shape
         self.clusters, self.spread = spec.classes, spread
         steps = doublings(self.height, self.breadth, 4)
