@@ -242,7 +242,7 @@ def test_without_a_test_split_the_halves_share_no_sample():
         for side in (found.real, found.held_out)
     ]
     assert seen == [[0, 4, 8, 12, 16, 20, 24, 28, 32, 36], [1, 5, 9, 13, 17, 21, 25, 29, 33, 37]]
-    assert found.labels.tolist() == [v % 3 for v in seen[0]]
+    assert found.real.labels.tolist() == [v % 3 for v in seen[0]]
 
 
 def test_with_one_it_is_the_floor():

@@ -90,9 +90,9 @@ def evaluate(
     real = real_side(part, trained, DataFolders(Path(data) if data else None), count, extractor)
     metrics = asked or find(real.plan.metrics, options)
     size = len(real.real.samples)
-    obeys = trained.is_conditional and trained.spec.classes == real.spec.classes
-    drawn = trained.sample(size, real.labels if obeys else None, seed)
-    values, floors = real.measure(metrics, real.side(drawn)), real.floor(metrics)
+    labels = real.wanted(trained.spec.classes) if trained.is_conditional else None
+    drawn = real.side(trained.sample(size, labels, seed), labels)
+    values, floors = real.measure(metrics, drawn), real.floor(metrics)
     result = Evaluation(
         source=str(source),
         generator_sha256=digest(trained.network),

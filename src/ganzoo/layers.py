@@ -166,6 +166,28 @@ class ResidualDown(nn.Module):
         return F.avg_pool2d(y, 2, ceil_mode=True) if self.halve else y
 
 
+class ResidualFeatures(nn.Module):
+    """Residual blocks without normalisation, summed over places: pictures (N, C, H, W) -> (N, width).
+
+    Height and width are halved down to sides of 8 to 15, twice at least (Miyato et al., 2018,
+    arXiv:1802.05957, table 4). attention: self-attention after the first block.
+    """
+
+    def __init__(self, shape: tuple[int, ...], width: int, *, attention: bool = False) -> None:
+        super().__init__()
+        channels, height, breadth = shape
+        halvings = max(2, doublings(height, breadth, 8))
+        self.blocks = nn.Sequential(
+            ResidualDown(channels, width, halve=True, first=True),
+            SelfAttention(width) if attention else nn.Identity(),
+            *(ResidualDown(width, width, halve=True) for _ in range(halvings - 1)),
+            *(ResidualDown(width, width, halve=False) for _ in range(2)),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.blocks(x)).sum((2, 3))
+
+
 def init_residual(first: nn.Module, second: nn.Module, shortcut: nn.Module) -> None:
     """Weights Glorot uniform, those of the two main layers times the root of 2, biases zero."""
     for layer, gain in ((first, 2**0.5), (second, 2**0.5), (shortcut, 1.0)):

@@ -30,6 +30,7 @@ ASKED: Mapping[str, str] = MappingProxyType(
         "real_classes": "an extractor that tells classes apart",
         "fake_classes": "an extractor that tells classes apart",
         "classes": "an extractor that tells classes apart",
+        "fake_labels": "samples that were asked for by label",
         "modes": "a data set that names its modes",
     }
 )
@@ -37,10 +38,14 @@ ASKED: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """Samples (N, *shape) and, computed when first asked for, their features and classes."""
+    """Samples (N, *shape) and, computed when first asked for, their features and classes.
+
+    labels: what each was asked to be, or is, (N,); None without any.
+    """
 
     samples: Tensor
     extractor: Extractor
+    labels: Tensor | None = None
 
     @cached_property
     def read(self) -> tuple[Tensor, Tensor | None]:
@@ -78,6 +83,7 @@ def call(metric: Resolved, real: Side, fake: Side, modes: Modes | None) -> Numbe
         "real_classes": lambda: real.read[1],
         "fake_classes": lambda: fake.read[1],
         "classes": lambda: real.extractor.classes,
+        "fake_labels": lambda: fake.labels,
         "modes": lambda: modes,
     }
     given = {name: supply[name]() for name in asked(metric)}

@@ -37,13 +37,12 @@ MIXTURE = Plan(("mixture-modes", "wasserstein"), 2_500)
 class Reference:
     """What a generator is measured against: training samples, and others that give every number its floor.
 
-    labels: those of `real`, None without any. held_out_from: `test`, or `half of train` where there is no
+    held_out_from: `test`, or `half of train` where there is no
     test split. plan: what the data are measured by.
     """
 
     real: Side
     held_out: Side
-    labels: Tensor | None
     held_out_from: str
     modes: Modes | None
     plan: Plan
@@ -54,13 +53,22 @@ class Reference:
         """What features come from."""
         return self.real.extractor
 
-    def side(self, samples: Tensor) -> Side:
-        """Generated samples as both sides are seen. Raises DivergedError where a value is not finite."""
+    def wanted(self, classes: int | None) -> Tensor | None:
+        """What to ask a conditional generator for: the labels of `real`, or its own classes in turn."""
+        if classes is None or classes == self.spec.classes:
+            return self.real.labels
+        return torch.arange(len(self.real.samples)) % classes
+
+    def side(self, samples: Tensor, labels: Tensor | None = None) -> Side:
+        """Generated samples as both sides are seen. Raises DivergedError where a value is not finite.
+
+        labels: what they were asked to be.
+        """
         if not bool(samples.isfinite().all()):
             bad = int((~samples.flatten(1).isfinite().all(1)).sum())
             message = f"{bad:,} of {len(samples):,} generated samples hold NaN or infinity"
             raise DivergedError(f"{message}: they cannot be measured. Choose an earlier generator.")
-        return Side(as_seen(samples, self.spec), self.extractor)
+        return Side(as_seen(samples, self.spec), self.extractor, labels)
 
     def floor(self, metrics: Iterable[Resolved]) -> dict[str, Numbers]:
         """What each metric gives for held-out samples, as for a perfect generator, by its name."""
@@ -97,11 +105,14 @@ def reference(
         raise UsageError(f"count is {count}; this data set allows 2 to {available:,} samples on each side.")
     size = min(count or plan.count, available)
     rows, others = rows[spread(len(rows), size)], others[spread(len(others), size)]
-    real, held_out = ((s.values[r].float(), spec) for s, r in ((train, rows), (test or train, others)))
+
+    def side(stored: Samples, rows: Tensor) -> Side:
+        values = unified(stored.values[rows].float(), spec)
+        return Side(as_seen(values, spec), chosen, None if stored.labels is None else stored.labels[rows])
+
     return Reference(
-        Side(as_seen(unified(*real), spec), chosen),
-        Side(as_seen(unified(*held_out), spec), chosen),
-        None if train.labels is None else train.labels[rows],
+        side(train, rows),
+        side(test or train, others),
         "half of train" if test is None else "test",
         modes,
         plan,

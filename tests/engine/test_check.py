@@ -238,9 +238,9 @@ def test_checks_move_no_running_statistic_and_no_random_state(tmp_path):
 
 def test_checks_move_no_state_of_a_loss(tmp_path):
     run = ready(tmp_path, loss=broken("Counter"))
-    assert run.game.loss.count == 0
+    assert run.game.contest.loss.count == 0
     play(run, 3)
-    assert run.game.loss.count == 3
+    assert run.game.contest.loss.count == 3
 
 
 def test_no_data_are_loaded_before_parts_fit(tmp_path, monkeypatch):

@@ -248,7 +248,7 @@ def test_one_pass_over_both_sides_gives_what_two_passes_give(tmp_path, discrimin
     run = ready(tmp_path, discriminator=Part(discriminator, **options), dataset=PICTURES, precision="float64")
     real, fake = torch.randn(2, 4, 1, 8, 8, dtype=torch.float64)
     assert len(hear_calls(run, real, fake)) == 1
-    together = run.game.score_both(real, fake, None)
+    together = run.game.contest.judge_both(real, fake, None)
     for scores, samples in zip(together, (real, fake), strict=True):
         torch.testing.assert_close(scores, run.game.score(samples, None), rtol=1e-12, atol=1e-12)
 
@@ -257,14 +257,14 @@ def test_sides_are_kept_apart_where_samples_mix(tmp_path):
     run = ready(tmp_path, discriminator=Part("engine.broken:Mixing"), precision="float64")
     real, fake = torch.randn(2, 4, 2, dtype=torch.float64)
     assert [len(x) for x in hear_calls(run, real, fake)] == [4, 4]
-    scores = run.game.score_both(real, 100 * fake, None)[0]
+    scores = run.game.contest.judge_both(real, 100 * fake, None)[0]
     assert torch.equal(scores, run.game.score(real, None))
 
 
 def hear_calls(run, real, fake):
     heard = []
     handle = run.game.discriminator.register_forward_hook(lambda m, inputs, y: heard.append(inputs[0]))
-    run.game.score_both(real, fake, None)
+    run.game.contest.judge_both(real, fake, None)
     handle.remove()
     return heard
 
@@ -279,7 +279,7 @@ def test_labels_reach_both_sides(tmp_path):
     )
     real, fake = torch.randn(2, 4, 2, dtype=torch.float64)
     labels = torch.tensor([0, 1, 2, 1])
-    for scores, samples in zip(run.game.score_both(real, fake, labels), (real, fake), strict=True):
+    for scores, samples in zip(run.game.contest.judge_both(real, fake, labels), (real, fake), strict=True):
         torch.testing.assert_close(scores, run.game.score(samples, labels), rtol=1e-12, atol=1e-12)
     assert not torch.allclose(run.game.score(real, labels), run.game.score(real, (labels + 1) % 3))
 

@@ -43,7 +43,7 @@ def test_a_penalty_is_taken_of_whole_packs(tmp_path):
     packs = real.reshape(2, 4).requires_grad_(True)
     (gradient,) = torch.autograd.grad(run.game.discriminator(packs).sum(), packs)
     expected = (gradient**2).sum(1).mean()
-    value = run.game.penalties[0](packs.detach(), packs.detach(), None)
+    value = run.game.contest.penalties[0](packs.detach(), packs.detach(), None)
     torch.testing.assert_close(value, expected)
 
 

@@ -50,7 +50,7 @@ def test_bfloat16_computes_in_bfloat16(tmp_path):
 def test_losses_and_penalties_are_computed_in_float32(tmp_path):
     run = ready(tmp_path, precision="bfloat16", dataset=PICTURES, penalty=(Part("r1"),))
     seen = []
-    loss, penalty = run.game.loss.discriminator, run.game.penalties[0]
+    loss, penalty = run.game.contest.loss.discriminator, run.game.contest.penalties[0]
 
     def listen(real, fake):
         seen.extend((real.dtype, fake.dtype))
@@ -61,7 +61,7 @@ def test_losses_and_penalties_are_computed_in_float32(tmp_path):
         seen.extend((real.dtype, fake.dtype, value.dtype))
         return value
 
-    run.game.loss.discriminator, run.game.penalties[0] = listen, watch
+    run.game.contest.loss.discriminator, run.game.contest.penalties[0] = listen, watch
     run.play()
     assert set(seen) == {torch.float32}
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from ganzoo.metrics.classes import class_histogram, stacked_modes
+from ganzoo.metrics.classes import class_agreement, class_histogram, cluster_purity, stacked_modes
 
 
 def test_the_divergence_computed_by_hand():
@@ -38,3 +38,14 @@ def test_the_floor_of_uniform_triples_is_the_literatures():
     draws = [torch.randint(1000, (26_000,), generator=source) for _ in range(20)]
     floors = [stacked_modes(classes, 1000)["mode_kl"] for classes in draws]
     assert sum(floors) / len(floors) == pytest.approx(0.0193, abs=0.001)
+
+
+def test_agreement_is_the_share_of_wishes_that_were_granted():
+    asked, seen = torch.tensor([0, 1, 2, 2]), torch.tensor([0, 2, 2, 1])
+    assert class_agreement(asked, seen) == {"class_agreement": 0.5}
+
+
+def test_purity_does_not_mind_what_clusters_are_called():
+    asked, seen = torch.tensor([0, 0, 1, 1, 1, 3]), torch.tensor([2, 2, 0, 0, 1, 2])
+    assert cluster_purity(asked, seen, 4) == {"cluster_purity": pytest.approx(5 / 6)}
+    assert cluster_purity(torch.arange(4), torch.zeros(4, dtype=torch.int64), 3) == {"cluster_purity": 1}

@@ -1,4 +1,4 @@
-"""What the straight-line loops share: optimizers from their formulas, and the comparison with a run."""
+"""What the straight-line loops share: runs of given data, Keras's RMSprop, and the comparison with a run."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,11 +10,9 @@ from torch import Tensor, nn
 from ganzoo.api import find_recipe
 from ganzoo.engine.build import build
 from ganzoo.engine.run import Run
-from ganzoo.engine.seeds import derive
 from ganzoo.recipe import Part
 from ganzoo.settings import Settings
-
-SEED = 7
+from ganzoo.testing.straight_line import SEED
 
 
 def ready(
@@ -40,36 +38,11 @@ def batches(run: Run, steps: int) -> list[tuple[Tensor, Tensor | None]]:
     return [run.feed.batch(step) for step in range(steps)]
 
 
-def seed_step(step: int) -> None:
-    """Begin a step's noise as the engine does."""
-    torch.manual_seed(derive(SEED, "step", step))
-
-
 def copy_weights(source: nn.Module, target: nn.Module) -> None:
     """Give a plain network the weights of the run's network, matched by their order."""
     theirs, mine = source.state_dict(), target.double().state_dict()
     for ours, value in zip(mine.values(), theirs.values(), strict=True):
         ours.copy_(value)
-
-
-class Adam:
-    """Adam as algorithm 1 of Kingma and Ba (2014, arXiv:1412.6980) has it."""
-
-    def __init__(self, parameters: Iterable[Tensor], lr: float, beta1: float, beta2: float) -> None:
-        self.parameters = list(parameters)
-        self.lr, self.beta1, self.beta2, self.t = lr, beta1, beta2, 0
-        self.m = [torch.zeros_like(p) for p in self.parameters]
-        self.v = [torch.zeros_like(p) for p in self.parameters]
-
-    def minimise(self, loss: Tensor) -> None:
-        gradients = torch.autograd.grad(loss, self.parameters)
-        self.t += 1
-        with torch.no_grad():
-            for i, (p, g) in enumerate(zip(self.parameters, gradients, strict=True)):
-                self.m[i] = self.beta1 * self.m[i] + (1 - self.beta1) * g
-                self.v[i] = self.beta2 * self.v[i] + (1 - self.beta2) * g**2
-                m, v = self.m[i] / (1 - self.beta1**self.t), self.v[i] / (1 - self.beta2**self.t)
-                p -= self.lr * m / (v.sqrt() + 1e-8)
 
 
 class KerasRMSprop:

@@ -8,8 +8,9 @@ from torch import Tensor, log, nn
 
 from ganzoo.layers import Dropout
 from ganzoo.recipe import Part
+from ganzoo.testing.straight_line import Adam, seed_step
 
-from .plain import Adam, assert_same_course, batches, copy_weights, ready, seed_step
+from .plain import assert_same_course, batches, copy_weights, ready
 
 DATASET = Part("standin:digits", size=1000)
 

@@ -10,8 +10,9 @@ from torch import Tensor, log, nn
 
 from ganzoo.engine.game import Batch, play_turn
 from ganzoo.recipe import Part
+from ganzoo.testing.straight_line import seed_step
 
-from .plain import KerasRMSprop, assert_same_course, batches, copy_weights, ready, seed_step
+from .plain import KerasRMSprop, assert_same_course, batches, copy_weights, ready
 
 DATASET = Part("standin:digits", size=100)
 

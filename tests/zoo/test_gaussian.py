@@ -9,8 +9,9 @@ from torch import Tensor, log, nn
 
 from ganzoo.metrics.kl_histogram import kl_histogram
 from ganzoo.recipe import Part
+from ganzoo.testing.straight_line import seed_step
 
-from .plain import KerasRMSprop, assert_same_course, batches, copy_weights, ready, seed_step
+from .plain import KerasRMSprop, assert_same_course, batches, copy_weights, ready
 
 DATASET = Part("gaussian")
 

@@ -10,13 +10,15 @@ from torch import Tensor, exp, log, nn, sigmoid
 
 from ganzoo import registry
 from ganzoo.engine import state
+from ganzoo.engine.resolve import look_up
 from ganzoo.engine.run import Run
 from ganzoo.recipe import Part
 from ganzoo.spec import DataSpec
 from ganzoo.testing import draw
 from ganzoo.testing._runs import play, prepare, same, weights
+from ganzoo.testing.straight_line import Adam, assert_ranks_agree, seed_step
 
-from .plain import Adam, KerasRMSprop, assert_same_course, batches, ready, seed_step
+from .plain import KerasRMSprop, assert_same_course, batches, ready
 
 DATASET = Part("standin:pictures", side=8, channels=2, classes=3, size=40)
 BATCH = 4
@@ -177,7 +179,7 @@ def straight_line(
         numbers = {"d_loss": d_loss}
         if (step + 1) % paper.d_turns == 0:
             f = discriminator(side_by_side(generator(noise(), *given)), *given)
-            sees_real = run.game.g_loss_sees_real
+            sees_real = run.game.contest.g_loss_sees_real
             r = discriminator(side_by_side(real), *given) if sees_real else f
             numbers["g_loss"] = paper.g_loss(f, r)
             g_optimizer.minimise(numbers["g_loss"])
@@ -219,6 +221,20 @@ def narrow(name: str):
         if getattr(recipe, role).name != "gaussian":
             recipe = recipe.set(f"{role}.width", 4)
     return recipe.set("batch", 4).set("ema_half_life_images", 0.0)
+
+
+def without_noise_of_the_ranks(name: str):
+    """The recipe without dropout and without penalties that draw, of which each rank has noise of its own."""
+    recipe = narrow(name).set("batch", 8 if name == "pacgan" else 7).set("game.g_every", 1)
+    for role in ("generator", "discriminator"):
+        if "dropout" in look_up(role, getattr(recipe, role)).options:
+            recipe = recipe.set(f"{role}.dropout", 0.0)
+    return recipe.with_part("penalty", tuple(p for p in recipe.penalty if p.name in ("r1", "r2")))
+
+
+@pytest.mark.slow
+def test_two_ranks_equal_one(tmp_path):
+    assert_ranks_agree(tmp_path, {name: without_noise_of_the_ranks(name) for name in ZOO})
 
 
 @pytest.mark.parametrize("augmentation", ["none", "adaptive"])

@@ -1,13 +1,12 @@
 """AAE: a discriminator makes an autoencoder's latents normal (Makhzani et al., 2015, arXiv:1511.05644)."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from ganzoo.engine.calls import takes
-from ganzoo.engine.game import Batch, Stats, numbers
+from ganzoo.engine.contest import Contest
+from ganzoo.engine.game import Batch, Stats
 from ganzoo.engine.parts import Parts
 from ganzoo.options import PositiveInt, Probability
 from ganzoo.recipe import Part, Recipe
@@ -37,8 +36,7 @@ class AdversarialAutoencoder:
     ) -> None:
         if parts.recipe.augmentation:
             raise ValueError("its discriminator judges latents: leave augmentations out")
-        self.spec, self.latent, self.loss = parts.spec, parts.latent, parts.loss()
-        self.probability = self.loss.probability
+        self.spec, self.latent = parts.spec, parts.latent
         self.adversarial, self.is_squared = adversarial, distance == "squared"
         codes = replace(parts, spec=DataSpec((self.latent.size,), None, parts.spec.classes, parts.spec.size))
         self.generator, self.discriminator = parts.generator(), codes.discriminator()
@@ -48,13 +46,12 @@ class AdversarialAutoencoder:
             "generator": self.generator,
             "discriminator": self.discriminator,
         }
-        self.modules: dict[str, nn.Module] = {"loss": self.loss} if isinstance(self.loss, nn.Module) else {}
         self.encode, self.decode = parts.caller(self.encoder), parts.caller(self.generator)
-        self.judge, self.judge_both = parts.caller(self.discriminator), codes.joint_caller(self.discriminator)
-        after, self.penalties = codes.constraint(self.discriminator), codes.penalties(self.discriminator)
+        self.contest = Contest(codes, self.discriminator)
+        self.modules, self.probability = self.contest.modules, self.contest.probability
+        self.summary, self.is_joint = self.contest.summary, phases == "joint"
         both = [self.encoder, self.generator]
-        d_turn = parts.turn("d", [self.discriminator], self.d_loss, after=after)
-        self.is_joint = phases == "joint"
+        d_turn = parts.turn("d", [self.discriminator], self.d_loss, after=self.contest.constrain)
         if self.is_joint:
             self.turns = (parts.turn("g", both, self.joint_loss), d_turn)
         else:
@@ -70,22 +67,18 @@ class AdversarialAutoencoder:
     def d_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
         """The discriminator tells noise from encodings."""
         codes = self.codes(batch).detach()
-        noise = self.latent.draw(len(codes), codes)
-        real_scores, fake_scores = self.judge_both(noise, codes, batch.labels)
-        loss = self.loss.discriminator(real_scores, fake_scores)
-        for penalty in self.penalties:
-            loss = loss + penalty(noise, codes, batch.labels)
-        return loss, {"real_scores": real_scores, "fake_scores": fake_scores}
+        return self.contest.d_loss(self.noise(codes), codes, batch.labels)
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
         """The encoder makes latents that the discriminator takes for noise."""
         codes = self.codes(batch)
-        fake_scores = self.judge(codes, batch.labels)
-        if not takes(self.loss.generator, "real"):
-            return self.loss.generator(fake_scores), {"fake_scores": fake_scores}
-        noise = self.latent.draw(len(codes), codes)
-        real_scores = self.judge(noise, batch.labels)
-        return self.loss.generator(fake_scores, real_scores), {"fake_scores": fake_scores}
+        scores = self.contest.judge(codes, batch.labels)
+        loss = self.contest.g_loss(scores, lambda: self.noise(codes), batch.labels)
+        return loss, {"fake_scores": scores}
+
+    def noise(self, codes: Tensor) -> Tensor:
+        """As much noise as there are encodings."""
+        return self.latent.draw(len(codes), codes)
 
     def joint_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
         """Reconstruction and deception in one."""
@@ -103,11 +96,7 @@ class AdversarialAutoencoder:
 
     def score(self, samples: Tensor, labels: Tensor | None) -> Tensor:
         """The discriminator's scores of the samples' encodings: high where they look like noise."""
-        return self.judge(self.encode(samples, labels), labels)
-
-    def summary(self, stats: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Losses, the discriminator's answers and the distance of reconstructions."""
-        return numbers(stats, self.loss)
+        return self.contest.judge(self.encode(samples, labels), labels)
 
 
 RECIPE = Recipe(

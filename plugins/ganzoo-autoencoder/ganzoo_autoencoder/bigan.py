@@ -1,12 +1,12 @@
 """BiGAN: an encoder learns to turn the generator round (Donahue et al., 2016, arXiv:1605.09782)."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ganzoo.engine.game import Batch, Stats, numbers
+from ganzoo.engine.contest import Contest
+from ganzoo.engine.game import Batch, Stats
 from ganzoo.engine.parts import Parts
 from ganzoo.options import PositiveInt
 from ganzoo.recipe import Part, Recipe
@@ -26,8 +26,7 @@ class BiGAN:
     def __init__(self, parts: Parts, *, width: PositiveInt = 1024, slope: float = 0.2) -> None:
         if parts.recipe.augmentation:
             raise ValueError("its discriminator judges samples with their latents: leave augmentations out")
-        self.spec, self.latent, self.loss = parts.spec, parts.latent, parts.loss()
-        self.probability = self.loss.probability
+        self.spec, self.latent = parts.spec, parts.latent
         size = self.spec.features + self.latent.size
         pairs = replace(parts, spec=DataSpec((size,), None, self.spec.classes, self.spec.size))
         self.generator, self.discriminator = parts.generator(), pairs.discriminator()
@@ -37,28 +36,24 @@ class BiGAN:
             "generator": self.generator,
             "discriminator": self.discriminator,
         }
-        self.modules: dict[str, nn.Module] = {"loss": self.loss} if isinstance(self.loss, nn.Module) else {}
         self.encode, self.generate = parts.caller(self.encoder), parts.caller(self.generator)
-        self.judge, self.judge_both = parts.caller(self.discriminator), pairs.joint_caller(self.discriminator)
-        after, self.penalties = pairs.constraint(self.discriminator), pairs.penalties(self.discriminator)
+        self.contest = Contest(pairs, self.discriminator)
+        self.modules, self.probability = self.contest.modules, self.contest.probability
+        self.summary = self.contest.summary
         self.turns = (
-            parts.turn("d", [self.discriminator], self.d_loss, after=after),
+            parts.turn("d", [self.discriminator], self.d_loss, after=self.contest.constrain),
             parts.turn("g", [self.encoder, self.generator], self.g_loss),
         )
 
     def d_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
         """The discriminator tells encoded from generated pairs."""
-        encoded, generated = (pair.detach() for pair in self.pairs(batch))
-        real_scores, fake_scores = self.judge_both(encoded, generated, batch.labels)
-        loss = self.loss.discriminator(real_scores, fake_scores)
-        for penalty in self.penalties:
-            loss = loss + penalty(encoded, generated, batch.labels)
-        return loss, {"real_scores": real_scores, "fake_scores": fake_scores}
+        encoded, generated = self.pairs(batch)
+        return self.contest.d_loss(encoded.detach(), generated.detach(), batch.labels)
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
         """Encoder and generator make each pair look like the other kind."""
-        real_scores, fake_scores = self.judge_both(*self.pairs(batch), batch.labels)
-        return self.loss.discriminator(fake_scores, real_scores), {"fake_scores": fake_scores}
+        real_scores, fake_scores = self.contest.judge_both(*self.pairs(batch), batch.labels)
+        return self.contest.loss.discriminator(fake_scores, real_scores), {"fake_scores": fake_scores}
 
     def pairs(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """(x, E(x)) and (G(z), z) as vectors, the same in both turns of a step."""
@@ -71,11 +66,7 @@ class BiGAN:
 
     def score(self, samples: Tensor, labels: Tensor | None) -> Tensor:
         """The discriminator's scores of samples with their encodings."""
-        return self.judge(join(samples, self.encode(samples, labels)), labels)
-
-    def summary(self, stats: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Losses and the discriminator's answers."""
-        return numbers(stats, self.loss)
+        return self.contest.judge(join(samples, self.encode(samples, labels)), labels)
 
 
 def join(samples: Tensor, latents: Tensor) -> Tensor:

@@ -1,12 +1,12 @@
 """AC-GAN: D also tells the class (Odena, Olah and Shlens, 2016, arXiv:1610.09585)."""
 
-from collections.abc import Mapping
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from ganzoo.engine.game import Batch, Stats, numbers
+from ganzoo.engine.contest import Contest
+from ganzoo.engine.game import Batch, Stats
 from ganzoo.engine.parts import Parts
 from ganzoo.layers import Dropout, SameConv2d, doublings
 from ganzoo.options import NonNegativeFloat, PositiveInt, Probability
@@ -16,11 +16,9 @@ from ganzoo_auxiliary.common import (
     accuracy,
     class_loss,
     conditional_generator,
-    deceive,
     draw_classes,
     featured,
     labels_of,
-    loss_modules,
 )
 
 
@@ -76,8 +74,7 @@ class Auxiliary:
     ) -> None:
         self.generator = conditional_generator(parts)
         self.discriminator, self.trunk = featured(parts)
-        self.spec, self.latent, self.loss = parts.spec, parts.latent, parts.loss()
-        self.classes = parts.spec.classes or 0
+        self.spec, self.latent, self.classes = parts.spec, parts.latent, parts.spec.classes or 0
         self.classifier = parts.player(
             "classifier", lambda: nn.Linear(self.trunk.feature_count, self.classes)
         )
@@ -86,14 +83,14 @@ class Auxiliary:
             "discriminator": self.discriminator,
             "classifier": self.classifier,
         }
-        self.view, self.probability = parts.view(), self.loss.probability
-        self.modules = loss_modules(self.loss, self.view)
-        after_d_turn = parts.constraint(self.discriminator)
-        self.generate, self.score = parts.caller(self.generator), parts.caller(self.discriminator)
-        self.penalties, self.examine = parts.penalties(self.discriminator), parts.computing(self._examine)
+        self.contest = Contest(parts, self.discriminator)
+        self.view, self.score, self.summary = self.contest.view, self.contest.judge, self.contest.summary
+        self.modules, self.probability = self.contest.modules, self.contest.probability
+        self.generate, self.examine = parts.caller(self.generator), parts.computing(self._examine)
         self.class_weight, self.fakes_too, self.twice = class_weight, class_of == "both", softmax_twice
+        d_players = [self.discriminator, self.classifier]
         self.turns = (
-            parts.turn("d", [self.discriminator, self.classifier], self.d_loss, after=after_d_turn),
+            parts.turn("d", d_players, self.d_loss, after=self.contest.constrain),
             parts.turn("g", [self.generator], self.g_loss, every=g_every),
         )
 
@@ -115,27 +112,20 @@ class Auxiliary:
             fake, classes = self.fakes(batch)
         real, labels = self.view(batch.real), labels_of(batch)
         (real_scores, real_logits), (fake_scores, fake_logits) = self.examine(real), self.examine(fake)
-        self.view.observe(real_scores)
         class_term = class_loss(real_logits, labels, self.twice)
         if self.fakes_too:
             class_term = class_term + class_loss(fake_logits, classes, self.twice)
-        loss = self.loss.discriminator(real_scores, fake_scores) + self.class_weight * class_term
-        for penalty in self.penalties:
-            loss = loss + penalty(real, fake, None)
+        loss, stats = self.contest.d_loss(real, fake, scores=(real_scores, fake_scores))
         seen = accuracy(real_logits, labels)
-        return loss, {"real_scores": real_scores, "fake_scores": fake_scores, "real_class": seen}
+        return loss + self.class_weight * class_term, {**stats, "real_class": seen}
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
         """G makes fakes that are taken for real, and for their class."""
         fake, classes = self.fakes(batch)
         scores, logits = self.examine(fake)
-        loss = deceive(self.loss, scores, lambda: self.score(self.view(batch.real), None))
+        loss = self.contest.g_loss(scores, lambda: self.view(batch.real))
         loss = loss + self.class_weight * class_loss(logits, classes, self.twice)
         return loss, {"fake_scores": scores, "fake_class": accuracy(logits, classes)}
-
-    def summary(self, stats: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What the standard game reports, and the shares of real samples and fakes whose class is seen."""
-        return numbers(stats, self.loss)
 
 
 RECIPE = Recipe(

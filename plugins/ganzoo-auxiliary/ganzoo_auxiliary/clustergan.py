@@ -1,25 +1,18 @@
 """ClusterGAN: an encoder finds the cluster of a sample (Mukherjee et al., 2019, arXiv:1809.03627)."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from ganzoo.engine.game import Batch, Stats, numbers
+from ganzoo.engine.contest import Contest
+from ganzoo.engine.game import Batch, Stats
 from ganzoo.engine.parts import Parts
 from ganzoo.layers import SameConv2d, SameConvTranspose2d, doublings, join_labels, output_activation
 from ganzoo.options import NonNegativeFloat, PositiveFloat, PositiveInt
 from ganzoo.recipe import Part, Recipe
 from ganzoo.spec import DataSpec
-from ganzoo_auxiliary.common import (
-    accuracy,
-    class_loss,
-    conditional_generator,
-    deceive,
-    draw_classes,
-    loss_modules,
-)
+from ganzoo_auxiliary.common import accuracy, class_loss, conditional_generator, draw_classes
 
 
 class Generator(nn.Module):
@@ -36,7 +29,7 @@ class Generator(nn.Module):
         if not spec.is_image:
             raise ValueError(f"it makes pictures and the data are {spec.shape_text}")
         if spec.classes is None:
-            raise ValueError("it makes samples of clusters and was told of none")
+            raise ValueError("it makes samples of clusters and the data have no labels")
         channels, self.height, self.breadth = spec.shape
         self.clusters, self.spread = spec.classes, spread
         steps = doublings(self.height, self.breadth, 4)
@@ -128,15 +121,13 @@ class Clustering:
             "discriminator": self.discriminator,
             "encoder": self.encoder,
         }
-        self.loss, self.view = parts.loss(), parts.view()
-        self.probability = self.loss.probability
-        self.modules = loss_modules(self.loss, self.view)
-        after_d_turn = parts.constraint(self.discriminator)
-        self.generate, self.score = parts.caller(self.generator), parts.caller(self.discriminator)
-        self.penalties, self.encode = parts.penalties(self.discriminator), parts.computing(self.encoder)
+        self.contest = Contest(parts, self.discriminator)
+        self.view, self.score, self.summary = self.contest.view, self.contest.judge, self.contest.summary
+        self.modules, self.probability = self.contest.modules, self.contest.probability
+        self.generate, self.encode = parts.caller(self.generator), parts.computing(self.encoder)
         self.weights = noise_weight, cluster_weight
         self.turns = (
-            parts.turn("d", [self.discriminator], self.d_loss, after=after_d_turn),
+            parts.turn("d", [self.discriminator], self.d_loss, after=self.contest.constrain),
             parts.turn("g", [self.generator, self.encoder], self.g_loss, every=g_every),
         )
 
@@ -151,13 +142,7 @@ class Clustering:
         """D tells real from fake."""
         with torch.no_grad():
             fake = self.view(self.fakes(batch)[0])
-        real = self.view(batch.real)
-        real_scores, fake_scores = self.score(real, None), self.score(fake, None)
-        self.view.observe(real_scores)
-        loss = self.loss.discriminator(real_scores, fake_scores)
-        for penalty in self.penalties:
-            loss = loss + penalty(real, fake, None)
-        return loss, {"real_scores": real_scores, "fake_scores": fake_scores}
+        return self.contest.d_loss(self.view(batch.real), fake)
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
         """G makes fakes that are taken for real, from which the encoder reads noise and cluster back."""
@@ -165,13 +150,9 @@ class Clustering:
         scores = self.score(self.view(fake), None)
         read, logits = self.encode(fake)
         noise_loss, cluster_loss = (read - noise).square().mean(), class_loss(logits, cluster)
-        loss = deceive(self.loss, scores, lambda: self.score(self.view(batch.real), None))
+        loss = self.contest.g_loss(scores, lambda: self.view(batch.real))
         loss = loss + self.weights[0] * noise_loss + self.weights[1] * cluster_loss
         return loss, {"fake_scores": scores, "noise_error": noise_loss, "cluster": accuracy(logits, cluster)}
-
-    def summary(self, stats: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What the standard game reports, the error of the noise, and the share of clusters read back."""
-        return numbers(stats, self.loss)
 
 
 RECIPE = Recipe(

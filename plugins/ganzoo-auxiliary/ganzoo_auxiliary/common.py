@@ -1,7 +1,6 @@
 """What the games share: the classes that they draw, and the discriminators and generators that they need."""
 
-from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +9,6 @@ from torch import Tensor, nn
 from ganzoo.engine.calls import takes
 from ganzoo.engine.game import Batch
 from ganzoo.engine.parts import Parts
-from ganzoo.engine.view import View
 from ganzoo.errors import MisfitError
 from ganzoo.spec import DataSpec
 
@@ -82,18 +80,6 @@ def labels_of(batch: Batch) -> Tensor:
     if batch.labels is None:
         raise MisfitError("the game learns classes and the data have no labels. Choose labelled data.")
     return batch.labels
-
-
-def loss_modules(loss: object, view: View) -> dict[str, nn.Module]:
-    """What a game keeps beside its players: a loss with state, and augmentations."""
-    return ({"loss": loss} if isinstance(loss, nn.Module) else {}) | dict(view.modules)
-
-
-def deceive(loss: Any, fake_scores: Tensor, real_scores: Callable[[], Tensor]) -> Tensor:
-    """G's loss; the scores of real samples are asked for only where it looks at them."""
-    if takes(loss.generator, "real"):
-        return loss.generator(fake_scores, real_scores())
-    return loss.generator(fake_scores)
 
 
 def draw_classes(batch: Batch, classes: int) -> Tensor:

@@ -1,13 +1,13 @@
 """InfoGAN: codes that can be read back from a sample (Chen et al., 2016, arXiv:1606.03657)."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from ganzoo.engine.game import Batch, Stats, numbers
+from ganzoo.engine.contest import Contest
+from ganzoo.engine.game import Batch, Stats
 from ganzoo.engine.parts import Parts
 from ganzoo.errors import MisfitError
 from ganzoo.layers import SameConv2d, doublings
@@ -18,10 +18,8 @@ from ganzoo_auxiliary.common import (
     accuracy,
     class_loss,
     conditional_generator,
-    deceive,
     draw_classes,
     featured,
-    loss_modules,
 )
 
 
@@ -103,11 +101,8 @@ class Information:
                 f"game.continuous is {continuous} and latent {self.latent.size}, which counts these codes. "
                 f"Set latent={continuous + 1} or more."
             )
-        self.spec, self.categories, self.continuous = (
-            replace(parts.spec, classes=categories),
-            categories,
-            continuous,
-        )
+        self.spec = replace(parts.spec, classes=categories)
+        self.categories, self.continuous = categories, continuous
         self.generator = conditional_generator(parts, self.spec)
         self.discriminator, self.trunk = featured(parts)
         count = self.trunk.feature_count
@@ -117,18 +112,16 @@ class Information:
             "discriminator": self.discriminator,
             "recogniser": self.recogniser,
         }
-        self.loss, self.view = parts.loss(), parts.view()
-        self.probability = self.loss.probability
-        self.modules = loss_modules(self.loss, self.view)
-        after_d_turn = parts.constraint(self.discriminator)
-        self.generate, self.score = parts.caller(self.generator), parts.caller(self.discriminator)
-        self.penalties, self.recognise = parts.penalties(self.discriminator), parts.computing(self._recognise)
+        self.contest = Contest(parts, self.discriminator)
+        self.view, self.score, self.summary = self.contest.view, self.contest.judge, self.contest.summary
+        self.modules, self.probability = self.contest.modules, self.contest.probability
+        self.generate, self.recognise = parts.caller(self.generator), parts.computing(self._recognise)
         self.weights, self.is_fitted = (category_weight, continuous_weight), deviation == "fitted"
-        everyone = list(self.players.values())
+        everyone, constrain = list(self.players.values()), self.contest.constrain
         self.turns = (
-            parts.turn("d", [self.discriminator], self.d_loss, after=after_d_turn),
+            parts.turn("d", [self.discriminator], self.d_loss, after=constrain),
             parts.turn("g", [self.generator], self.g_loss),
-            parts.turn("info", everyone, self.info_loss, after=after_d_turn, lr=info_lr),
+            parts.turn("info", everyone, self.info_loss, after=constrain, lr=info_lr),
         )
 
     def _recognise(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -145,19 +138,12 @@ class Information:
         """D tells real from fake."""
         with torch.no_grad():
             fake, _, _ = self.fakes(batch)
-        real = self.view(batch.real)
-        real_scores, fake_scores = self.score(real, None), self.score(fake, None)
-        self.view.observe(real_scores)
-        loss = self.loss.discriminator(real_scores, fake_scores)
-        for penalty in self.penalties:
-            loss = loss + penalty(real, fake, None)
-        return loss, {"real_scores": real_scores, "fake_scores": fake_scores}
+        return self.contest.d_loss(self.view(batch.real), fake)
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
         """G makes fakes that are taken for real."""
         scores = self.score(self.fakes(batch)[0], None)
-        loss = deceive(self.loss, scores, lambda: self.score(self.view(batch.real), None))
-        return loss, {"fake_scores": scores}
+        return self.contest.g_loss(scores, lambda: self.view(batch.real)), {"fake_scores": scores}
 
     def info_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
         """Minus the lower bound of the mutual information of codes and samples, but for its constants."""
@@ -174,10 +160,6 @@ class Information:
             return (codes - means).square().mean()
         deviation = logs.exp() + 1e-3  # codes that are read without any error would drive it to zero
         return (0.5 * ((codes - means) / deviation).square() + deviation.log()).sum(1).mean()
-
-    def summary(self, stats: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What the standard game reports, the third turn's loss, and the share of categories read back."""
-        return numbers(stats, self.loss)
 
 
 RECIPE = Recipe(

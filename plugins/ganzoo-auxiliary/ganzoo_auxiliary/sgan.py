@@ -1,13 +1,12 @@
 """SGAN: a classifier of K classes and fakes, from few labels (Odena, 2016, arXiv:1606.01583)."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganzoo.engine.game import Batch, Stats, numbers
+from ganzoo.engine.contest import Contest
+from ganzoo.engine.game import Batch, Stats
 from ganzoo.engine.order import permuted
 from ganzoo.engine.parts import Parts
 from ganzoo.errors import MisfitError
@@ -15,7 +14,7 @@ from ganzoo.layers import Dropout, SameConv2d, doublings
 from ganzoo.options import NonNegativeFloat, PositiveInt, Probability
 from ganzoo.recipe import Part, Recipe
 from ganzoo.spec import DataSpec
-from ganzoo_auxiliary.common import accuracy, classifying, deceive, labels_of, loss_modules
+from ganzoo_auxiliary.common import accuracy, classifying, labels_of
 
 
 class Discriminator(nn.Module):
@@ -75,17 +74,14 @@ class SemiSupervised:
             raise MisfitError(f"game.labelled is {labelled} and the data are {size} samples. Set fewer.")
         self.generator, (self.discriminator, classifier) = parts.generator(), classifying(parts)
         self.players = {"generator": self.generator, "discriminator": self.discriminator}
-        self.spec, self.latent, self.loss = parts.spec, parts.latent, parts.loss()
-        self.view, self.probability = parts.view(), self.loss.probability
-        self.modules = loss_modules(self.loss, self.view)
-        self.class_weight = class_weight
+        self.spec, self.latent, self.class_weight = parts.spec, parts.latent, class_weight
         self.known = labelled_rows(size, labelled or size, parts.seed).to(parts.device)
-        after_d_turn = parts.constraint(self.discriminator)
-        self.generate, self.score = parts.caller(self.generator), parts.caller(self.discriminator)
-        self.penalties = parts.penalties(self.discriminator)
-        self.examine = parts.computing(classifier.examine)
+        self.contest = Contest(parts, self.discriminator)
+        self.view, self.score, self.summary = self.contest.view, self.contest.judge, self.contest.summary
+        self.modules, self.probability = self.contest.modules, self.contest.probability
+        self.generate, self.examine = parts.caller(self.generator), parts.computing(classifier.examine)
         self.turns = (
-            parts.turn("d", [self.discriminator], self.d_loss, after=after_d_turn),
+            parts.turn("d", [self.discriminator], self.d_loss, after=self.contest.constrain),
             parts.turn("g", [self.generator], self.g_loss),
         )
 
@@ -101,26 +97,17 @@ class SemiSupervised:
             fake = self.fakes(batch)
         real, labels = self.view(batch.real), labels_of(batch)
         (real_scores, logits), (fake_scores, _) = self.examine(real), self.examine(fake)
-        self.view.observe(real_scores)
         # A rank may have more labels than another: the mean is over those of all ranks.
         known = batch.group.whole(self.known[batch.indices].to(logits.dtype))
         errors = batch.group.whole(F.cross_entropy(logits, labels, reduction="none"))
-        loss = self.loss.discriminator(real_scores, fake_scores)
-        loss = loss + self.class_weight * (known * errors).sum() / known.sum().clamp(min=1)
-        for penalty in self.penalties:
-            loss = loss + penalty(real, fake, None)
-        seen = accuracy(logits, labels)
-        return loss, {"real_scores": real_scores, "fake_scores": fake_scores, "real_class": seen}
+        class_term = (known * errors).sum() / known.sum().clamp(min=1)
+        loss, stats = self.contest.d_loss(real, fake, scores=(real_scores, fake_scores))
+        return loss + self.class_weight * class_term, {**stats, "real_class": accuracy(logits, labels)}
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
         """G makes fakes that are taken for real, of whatever class."""
         scores, _ = self.examine(self.fakes(batch))
-        loss = deceive(self.loss, scores, lambda: self.score(self.view(batch.real), None))
-        return loss, {"fake_scores": scores}
-
-    def summary(self, stats: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What the standard game reports, and the share of real samples whose class is seen."""
-        return numbers(stats, self.loss)
+        return self.contest.g_loss(scores, lambda: self.view(batch.real)), {"fake_scores": scores}
 
 
 def labelled_rows(size: int, count: int, seed: int) -> Tensor:

@@ -1,16 +1,30 @@
 """The four against straight-line loops, themselves on two ranks, and what they refuse."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from ganzoo_auxiliary.sgan import labelled_rows
-from plain import Adam, assert_numbers, assert_ranks_agree, beside, ready, seed_step, small
 from torch import Tensor, log
 
 from ganzoo.callbacks._common import fakes_like
+from ganzoo.callbacks.health import Health
+from ganzoo.callbacks.samples import Samples
 from ganzoo.engine import directory, loop
+from ganzoo.engine.run import Run
 from ganzoo.errors import MisfitError
-from ganzoo.recipe import Part
+from ganzoo.recipe import Part, Recipe
 from ganzoo.testing import contract, contract_of
+from ganzoo.testing.straight_line import (
+    PICTURES,
+    Adam,
+    assert_numbers,
+    assert_ranks_agree,
+    beside,
+    seed_step,
+    small,
+)
+from ganzoo.testing.straight_line import ready as begin
 
 NARROW = {"generator__width": 2, "discriminator__width": 2}
 PLAIN = {**NARROW, "discriminator__dropout": 0}
@@ -19,6 +33,10 @@ PLAIN = {**NARROW, "discriminator__dropout": 0}
 @pytest.mark.parametrize(*contract_of("ganzoo-auxiliary"))
 def test_contract(kind, name, check):
     contract(kind, name, check)
+
+
+def ready(recipe: Recipe, folder: Path) -> Run:
+    return begin(recipe, PICTURES, folder)
 
 
 def noise(count: int = 6, latent: int = 5) -> Tensor:
@@ -145,7 +163,8 @@ def test_two_steps_of_infogan_equal_a_straight_line_loop(tmp_path, deviation):
 
 def test_two_steps_of_clustergan_equal_a_straight_line_loop(tmp_path):
     changes = {"game__g_every": 1, "game__clusters": 3, "game__encoder_width": 2}
-    run = ready(small("clustergan", **NARROW, **changes), tmp_path)
+    recipe = small("clustergan", **NARROW, **changes).with_part("penalty", ())
+    run = ready(recipe, tmp_path)
     with beside(run) as copies:
         g, d, e = (copies[name] for name in ("generator", "discriminator", "encoder"))
         d_adam = Adam(d.parameters(), 1e-4, 0.5, 0.9)
@@ -205,11 +224,9 @@ def test_infogan_is_asked_for_categories_whatever_the_data_have(tmp_path):
 
 
 def test_callbacks_ask_for_categories_and_not_for_labels_of_the_data(tmp_path):
-    recipe = small("infogan", **NARROW, game__categories=4)
-    recipe = recipe.with_part(
-        "callback", (Part("health", every_steps=1), Part("samples", every_steps=1, count=16))
-    )
-    run = ready(recipe, tmp_path / "run")
+    run = ready(small("infogan", **NARROW, game__categories=4), tmp_path / "run")
+    for callback in (Health(every_steps=1), Samples(every_steps=1, count=16)):
+        run.hooks.register(callback)
     directory.create(run.directory, "infogan", run.recipe, run.settings.to_table(), {})
     loop.train(run)
     assert (tmp_path / "run" / "samples" / "000.png").exists()
@@ -257,10 +274,11 @@ def test_a_loss_of_g_may_look_at_real_scores(tmp_path, name):
 
 
 def test_two_ranks_equal_one(tmp_path):
-    cases = {
-        "acgan": {**PLAIN, "batch": 7},
-        "sgan": {**PLAIN, "batch": 7, "game__labelled": 9},
-        "infogan": {**NARROW, "batch": 7},
-        "clustergan": {**NARROW, "batch": 7, "game__g_every": 1},
+    recipes = {
+        "acgan": small("acgan", **PLAIN, batch=7),
+        "sgan": small("sgan", **PLAIN, batch=7, game__labelled=9),
+        "infogan": small("infogan", **NARROW, batch=7),
+        # Each rank draws the points of a penalty for its own rows.
+        "clustergan": small("clustergan", **NARROW, batch=7, game__g_every=1).with_part("penalty", ()),
     }
-    assert_ranks_agree(tmp_path, cases)
+    assert_ranks_agree(tmp_path, recipes)

@@ -124,7 +124,7 @@ class Equilibrium(nn.Module):
         return fake_energy
 
     def report(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """k, and the convergence measure of section 3.4.1: E(x) + |gamma E(x) - E(G(z))|."""
+        """k, and the convergence measure of section 3.4.1, E(x) + |gamma E(x) - E(G(z))|, by D's fakes."""
         real_energy, fake_energy = -real.mean(), -fake.mean()
         convergence = real_energy + (self.gamma * real_energy - fake_energy).abs()
         return {"k": self.k.clone(), "convergence": convergence}

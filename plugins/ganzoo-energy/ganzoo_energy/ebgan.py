@@ -1,6 +1,5 @@
 """EBGAN: an autoencoder that rebuilds real samples well (Zhao, Mathieu and LeCun, 2016, arXiv:1609.03126)."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import ClassVar, Literal
@@ -112,19 +111,14 @@ class PullAway:
         self.players, self.modules, self.generator = self.base.players, self.base.modules, self.base.generator
         self.spec, self.latent, self.probability = self.base.spec, self.base.latent, self.base.probability
         self.turns = tuple(replace(t, loss=self.g_loss) if t.name == "g" else t for t in self.base.turns)
-        self.score = self.base.score
+        self.score, self.summary = self.base.score, self.base.summary
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
         """The generator makes fakes of low energy whose codes point in different directions."""
         scores, codes = self.examine(self.base.view(self.base.fakes(batch)))
-        seen = [self.base.judge(self.base.view(batch.real), None)] if self.base.g_loss_sees_real else []
+        loss = self.base.contest.g_loss(scores, lambda: self.base.view(batch.real))
         pull = pull_away(batch.group.whole(codes), self.power)
-        loss = self.base.loss.generator(scores, *seen) + self.weight * pull
-        return loss, {"fake_scores": scores, "pull_away": pull}
-
-    def summary(self, stats: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What the standard game reports, and the pull-away term."""
-        return self.base.summary(stats)
+        return loss + self.weight * pull, {"fake_scores": scores, "pull_away": pull}
 
 
 def pull_away(codes: Tensor, power: int = 2) -> Tensor:

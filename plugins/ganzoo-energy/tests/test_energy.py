@@ -1,23 +1,39 @@
 """EBGAN and BEGAN against straight-line loops, closed forms and themselves after a checkpoint."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
 from ganzoo_energy.began import Equilibrium
 from ganzoo_energy.ebgan import Margin, pull_away
 from ganzoo_energy.energy import energy
-from plain import Adam, assert_numbers, assert_ranks_agree, beside, ready, seed_step, small
 from torch import Tensor, nn
 
 from ganzoo.engine import directory, state
+from ganzoo.engine.run import Run
 from ganzoo.errors import MisfitError
+from ganzoo.recipe import Recipe
 from ganzoo.testing import contract, contract_of
+from ganzoo.testing.straight_line import (
+    PICTURES,
+    Adam,
+    assert_numbers,
+    assert_ranks_agree,
+    beside,
+    seed_step,
+    small,
+)
+from ganzoo.testing.straight_line import ready as begin
 
 
 @pytest.mark.parametrize(*contract_of("ganzoo-energy"))
 def test_contract(kind, name, check):
     contract(kind, name, check)
+
+
+def ready(recipe: Recipe, folder: Path) -> Run:
+    return begin(recipe, PICTURES, folder)
 
 
 def squared(network: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -69,7 +85,7 @@ def test_two_steps_of_began_equal_a_straight_line_loop(tmp_path, follow):
     # k begins at 0 and would stay there for two steps: a large step lets it move.
     changes = {"loss__follow": follow, "loss__k_lr": 0.5, "loss__gamma": 1.0, "value_range": (0.0, 0.1)}
     run = ready(small("began", **sizes, **changes), tmp_path)
-    run.game.loss.k.fill_(0.3)
+    run.game.modules["loss"].k.fill_(0.3)
     k = torch.tensor(0.3, dtype=torch.float64)
     with beside(run) as copies:
         g, d = copies["generator"], copies["discriminator"]
@@ -100,11 +116,11 @@ def test_k_goes_on_after_a_checkpoint(tmp_path):
     recipe = small("began", generator__width=2, discriminator__width=2, loss__k_lr=0.1)
     run, again = (ready(recipe, tmp_path / "run") for _ in range(2))
     directory.create(run.directory, "began", run.recipe, run.settings.to_table(), {})
-    run.game.loss.k.fill_(0.5)
+    run.game.modules["loss"].k.fill_(0.5)
     run.play()
     run.checkpoints.save(run.step, state.gather(run))
     again.go_on()
-    assert again.game.loss.k == run.game.loss.k != 0.5
+    assert again.game.modules["loss"].k == run.game.modules["loss"].k != 0.5
 
 
 def test_k_by_hand():
@@ -161,4 +177,5 @@ def test_the_autoencoder_plays_the_standard_game(tmp_path):
 
 def test_two_ranks_equal_one(tmp_path):
     narrow = {"generator__width": 2, "discriminator__width": 2, "batch": 7}
-    assert_ranks_agree(tmp_path, {"ebgan": narrow, "began": {**narrow, "loss__k_lr": 0.5}})
+    recipes = {"ebgan": small("ebgan", **narrow), "began": small("began", **narrow, loss__k_lr=0.5)}
+    assert_ranks_agree(tmp_path, recipes)

@@ -1,14 +1,13 @@
 """CycleGAN: two generators that turn each other round, without pairs (Zhu et al., 2017, arXiv:1703.10593)."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
-from ganzoo.engine.calls import takes
-from ganzoo.engine.game import Batch, Stats, numbers
+from ganzoo.engine.contest import Contest
+from ganzoo.engine.game import Batch, Stats
 from ganzoo.engine.parts import Parts
 from ganzoo.layers import output_activation
 from ganzoo.options import Bounds, Count, NonNegativeFloat, PositiveInt
@@ -103,10 +102,11 @@ class CycleGAN:
 
     A sample is a picture of X and one of Y, joined along channels; no term sees which belong together. The
     generators move first. cycle: weight of |F(G(x)) - x| + |G(F(y)) - y| (equation 2); identity: of
-    |G(y) - y| + |F(x) - x| (section 5.2), 0 for none. adversarial: weight of the generators' own loss; 2
-    undoes the half of `least-squares`, which the paper has for discriminators only. pool: how many earlier
-    fakes the discriminators also learn from (section 4), 0 for none. source_channels: how many channels are
-    X; 0 for half. A popular script halves all three terms of the generators, of which Adam takes no notice.
+    |G(y) - y| + |F(x) - x|, which the paper adds where colours are to stay (section 5.2). adversarial: weight
+    of the generators' own loss; 2 undoes the half of `least-squares`, which the paper has for discriminators
+    only. pool: how many earlier fakes the discriminators also learn from (section 4), 0 for none.
+    source_channels: how many channels are X; 0 for half. A popular script halves all three terms of the
+    generators, of which Adam takes no notice.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class CycleGAN:
         parts: Parts,
         *,
         cycle: NonNegativeFloat = 10.0,
-        identity: NonNegativeFloat = 5.0,
+        identity: NonNegativeFloat = 0.0,
         adversarial: NonNegativeFloat = 1.0,
         pool: Count = 50,
         source_channels: Count = 0,
@@ -129,23 +129,21 @@ class CycleGAN:
             )
             raise ValueError(f"{message}: set game.identity=0")
         self.cycle, self.identity, self.adversarial = cycle, identity, adversarial
-        self.loss = parts.loss()
-        self.probability = self.loss.probability
         self.generator = parts.generator(self.spec, source=source)
         self.backward = parts.generator(source, "backward", source=self.spec)
         judges = {"discriminator": self.spec, "backward_discriminator": source}
         sides = {name: replace(parts, spec=spec) for name, spec in judges.items()}
         self.judges = {name: side.discriminator(name=name) for name, side in sides.items()}
         self.players = {"generator": self.generator, "backward": self.backward, **self.judges}
-        self.modules: dict[str, nn.Module] = {"loss": self.loss} if isinstance(self.loss, nn.Module) else {}
+        loss = parts.loss()
+        self.contests = {name: Contest(sides[name], judge, loss=loss) for name, judge in self.judges.items()}
         self.pools = {
             name: Pool(pool, spec.shape).to(parts.device, parts.dtype) for name, spec in judges.items()
         }
-        self.modules |= {f"{name}_pool": each for name, each in self.pools.items()}
+        of_y = self.contests["discriminator"]
+        self.modules = {**of_y.modules, **{f"{name}_pool": each for name, each in self.pools.items()}}
+        self.probability, self.summary = of_y.probability, of_y.summary
         self.forth, self.back = parts.caller(self.generator), parts.caller(self.backward)
-        self.judge = {name: parts.caller(network) for name, network in self.judges.items()}
-        self.penalties = {name: sides[name].penalties(network) for name, network in self.judges.items()}
-        self.constraints = [sides[name].constraint(network) for name, network in self.judges.items()]
         self.turns = (
             parts.turn("g", [self.generator, self.backward], self.g_loss),
             parts.turn("d", list(self.judges.values()), self.d_loss, after=self.constrain),
@@ -168,10 +166,8 @@ class CycleGAN:
 
     def deception(self, name: str, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """What a generator loses to a discriminator, and the scores of its pictures."""
-        scores = self.judge[name](fake, None)
-        if takes(self.loss.generator, "real"):
-            return self.loss.generator(scores, self.judge[name](real, None)), scores
-        return self.loss.generator(scores), scores
+        scores = self.contests[name].judge(fake, None)
+        return self.contests[name].g_loss(scores, lambda: real), scores
 
     def d_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
         """Each discriminator tells pictures of its side from new and earlier fakes."""
@@ -182,26 +178,17 @@ class CycleGAN:
 
     def told_apart(self, name: str, real: Tensor, fake: Tensor, batch: Batch) -> tuple[Tensor, Stats]:
         """A discriminator's loss and scores."""
-        fake = self.pools[name].exchange(fake.detach(), batch.group)
-        real_scores, fake_scores = self.judge[name](real, None), self.judge[name](fake, None)
-        loss = self.loss.discriminator(real_scores, fake_scores)
-        for penalty in self.penalties[name]:
-            loss = loss + penalty(real, fake, None)
-        return loss, {"real_scores": real_scores, "fake_scores": fake_scores}
+        return self.contests[name].d_loss(real, self.pools[name].exchange(fake.detach(), batch.group))
 
     def constrain(self) -> None:
         """What the recipe's constraints do after the discriminators' moves."""
-        for constrain in self.constraints:
-            constrain()
+        for contest in self.contests.values():
+            contest.constrain()
 
     def score(self, samples: Tensor, labels: Tensor | None) -> Tensor:
         """The scores of pictures of Y, or of those in samples of X and Y; the mean over patches."""
         y = samples if samples.shape[1:] == self.spec.shape else self.latent.target(samples)
-        return self.judge["discriminator"](y, None).flatten(1).mean(1)
-
-    def summary(self, stats: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Losses, the answers of Y's discriminator, and how far cycle and identity are off, both ways."""
-        return numbers(stats, self.loss)
+        return self.contests["discriminator"].judge(y, None).flatten(1).mean(1)
 
 
 def distance(a: Tensor, b: Tensor) -> Tensor:

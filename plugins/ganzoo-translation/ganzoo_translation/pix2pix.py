@@ -1,14 +1,13 @@
 """pix2pix: a U-Net from one picture of a pair to the other (Isola et al., 2016, arXiv:1611.07004)."""
 
 import math
-from collections.abc import Mapping
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from ganzoo.engine.calls import takes
-from ganzoo.engine.game import Batch, Stats, numbers
+from ganzoo.engine.contest import Contest
+from ganzoo.engine.game import Batch, Stats
 from ganzoo.engine.parts import Parts
 from ganzoo.layers import Dropout, output_activation
 from ganzoo.options import Count, NonNegativeFloat, PositiveInt, Probability
@@ -84,37 +83,27 @@ class Pix2Pix:
         if parts.recipe.augmentation:
             raise ValueError("it has no place for augmentations: leave them out")
         self.latent, self.spec = halves(parts.spec, source_channels)
-        self.loss, self.l1, self.channels = parts.loss(), l1, parts.spec.shape[0]
-        self.probability = self.loss.probability
+        self.l1, self.channels = l1, parts.spec.shape[0]
         self.generator = parts.generator(self.spec, source=self.latent.spec)
         self.discriminator = parts.discriminator()
         self.players = {"generator": self.generator, "discriminator": self.discriminator}
-        self.modules: dict[str, nn.Module] = {"loss": self.loss} if isinstance(self.loss, nn.Module) else {}
-        self.translate, self.judge = parts.caller(self.generator), parts.caller(self.discriminator)
-        self.judge_both = parts.joint_caller(self.discriminator)
-        after, self.penalties = parts.constraint(self.discriminator), parts.penalties(self.discriminator)
-        d_turn = parts.turn("d", [self.discriminator], self.d_loss, after=after)
+        self.translate, self.contest = parts.caller(self.generator), Contest(parts, self.discriminator)
+        self.modules, self.probability = self.contest.modules, self.contest.probability
+        self.summary = self.contest.summary
+        d_turn = parts.turn("d", [self.discriminator], self.d_loss, after=self.contest.constrain)
         g_turn = parts.turn("g", [self.generator], self.g_loss)
         self.turns = (d_turn, g_turn) if first == "discriminator" else (g_turn, d_turn)
 
     def d_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
         """The discriminator tells real from made pairs."""
-        made = self.pairs(batch).detach()
-        real_scores, fake_scores = self.judge_both(batch.real, made, batch.labels)
-        loss = self.loss.discriminator(real_scores, fake_scores)
-        for penalty in self.penalties:
-            loss = loss + penalty(batch.real, made, batch.labels)
-        return loss, {"real_scores": real_scores, "fake_scores": fake_scores}
+        return self.contest.d_loss(batch.real, self.pairs(batch).detach(), batch.labels)
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
         """The generator makes pairs that look real and pictures near the target."""
-        fake_scores = self.judge(self.pairs(batch), batch.labels)
+        scores = self.contest.judge(self.pairs(batch), batch.labels)
         difference = (batch.shared["fakes"] - self.latent.target(batch.real)).abs().mean()
-        if takes(self.loss.generator, "real"):
-            deceived = self.loss.generator(fake_scores, self.judge(batch.real, batch.labels))
-        else:
-            deceived = self.loss.generator(fake_scores)
-        return deceived + self.l1 * difference, {"fake_scores": fake_scores, "l1": difference}
+        loss = self.contest.g_loss(scores, lambda: batch.real, batch.labels) + self.l1 * difference
+        return loss, {"fake_scores": scores, "l1": difference}
 
     def pairs(self, batch: Batch) -> Tensor:
         """(x, G(x)), the same for both turns of a step."""
@@ -127,12 +116,9 @@ class Pix2Pix:
     def score(self, samples: Tensor, labels: Tensor | None) -> Tensor:
         """The discriminator's scores of source and target together, the mean over patches."""
         if samples.shape[1] != self.channels:
-            raise ValueError("pix2pix judges pictures with what they are made of, not alone")
-        return self.judge(samples, labels).flatten(1).mean(1)
-
-    def summary(self, stats: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Losses, the discriminator's answers and the absolute difference to the target."""
-        return numbers(stats, self.loss)
+            what = f"a picture with what it is made of, {self.channels} channels"
+            raise ValueError(f"pix2pix judges {what}, and got {samples.shape[1]}")
+        return self.contest.judge(samples, labels).flatten(1).mean(1)
 
 
 RECIPE = Recipe(

@@ -1,6 +1,5 @@
 """Both games against straight-line loops, the pool, the data, and the way from a picture to a picture."""
 
-import copy
 from pathlib import Path
 
 import numpy as np
@@ -9,92 +8,71 @@ import torch
 from ganzoo_translation.digits import edges
 from ganzoo_translation.pool import Pool
 from PIL import Image
-from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits as bce
+from torch import Tensor
 
 import ganzoo
 from ganzoo import errors
+from ganzoo.callbacks._common import labels_for
 from ganzoo.cli import main
 from ganzoo.datasets.base import DataFolders
 from ganzoo.engine.distributed import Group
+from ganzoo.engine.game import Batch
 from ganzoo.engine.run import Run
-from ganzoo.engine.seeds import derive
 from ganzoo.registry import find
-from ganzoo.testing import components, contract
+from ganzoo.spec import DataSpec
+from ganzoo.testing import contract, contract_of
+from ganzoo.testing.straight_line import (
+    Adam,
+    assert_numbers,
+    assert_ranks_agree,
+    beside,
+    seed_step,
+    small,
+)
+from ganzoo.testing.straight_line import ready as begin
 
-COMMON = {
-    "generator.width": 4,
-    "discriminator.width": 4,
-    "record_every_steps": 1,
-    "dataset.digits": "mnist-5k",
+TWO_PICTURES = DataSpec((2, 8, 8), (-1.0, 1.0), None, 24)
+NARROW = {"generator__width": 4, "discriminator__width": 4}
+EXTRA = {
+    "pix2pix": {**NARROW, "generator__dropout": 0.0},
+    "cyclegan": {**NARROW, "generator__blocks": 1, "game__pool": 5, "game__identity": 5.0},
 }
-EXTRA = {"pix2pix": {"generator.dropout": 0.0}, "cyclegan": {"generator.blocks": 1, "game.pool": 5}}
 DATA = {"pix2pix": "edges-to-digits", "cyclegan": "digits-to-inverted"}
 
 
-def ready(recipe: str, folder: Path, **options: object) -> Run:
-    """A run at its first step, in float64, on a few pictures."""
-    config = folder / "config.toml"
-    config.write_text("[recipe]\ncallback = []\n")
-    given = {"batch": 4, "steps": 10, "precision": "float64", "device": "cpu", "threads": 1, "seed": 7}
-    options = {**COMMON, **EXTRA[recipe], **options}
-    made = ganzoo.run(
-        recipe, DATA[recipe], set=options, config=config, out=folder / "run", dry_run=True, **given
-    )
-    made.directory.mkdir(parents=True)
-    return made
+def options_of(recipe: str) -> dict[str, object]:
+    """What makes a run of a recipe on digits small."""
+    return {"dataset.digits": "mnist-5k", **{k.replace("__", "."): v for k, v in EXTRA[recipe].items()}}
 
 
-class Adam:
-    """Algorithm 1 of Kingma and Ba (2014, arXiv:1412.6980), lr 2e-4, beta 0.5 and 0.999."""
-
-    def __init__(self, *networks: nn.Module) -> None:
-        self.parameters = [p for network in networks for p in network.parameters()]
-        self.m = [torch.zeros_like(p) for p in self.parameters]
-        self.v = [torch.zeros_like(p) for p in self.parameters]
-        self.t = 0
-
-    def minimise(self, loss: Tensor) -> None:
-        gradients = torch.autograd.grad(loss, self.parameters)
-        self.t += 1
-        with torch.no_grad():
-            for i, (p, g) in enumerate(zip(self.parameters, gradients, strict=True)):
-                self.m[i] = 0.5 * self.m[i] + 0.5 * g
-                self.v[i] = 0.999 * self.v[i] + 0.001 * g * g
-                m, v = self.m[i] / (1 - 0.5**self.t), self.v[i] / (1 - 0.999**self.t)
-                p -= 2e-4 * m / (v.sqrt() + 1e-8)
+def ready(recipe: str, folder: Path) -> Run:
+    return begin(small(recipe, **EXTRA[recipe], batch=4, steps=10), TWO_PICTURES, folder)
 
 
-def agree(run: Run, plain: dict[str, nn.Module]) -> None:
-    for name, network in plain.items():
-        pairs = zip(run.game.players[name].parameters(), network.parameters(), strict=True)
-        assert all(torch.allclose(a, b, rtol=1e-10, atol=1e-10) for a, b in pairs), name
+def moves(*networks: torch.nn.Module) -> Adam:
+    return Adam([p for network in networks for p in network.parameters()], 2e-4, 0.5, 0.999)
 
 
-def target(scores: Tensor, label: float) -> Tensor:
-    return bce(scores, torch.full_like(scores, label))
+def bce(scores: Tensor, label: int) -> Tensor:
+    """-log of the probability that a score gives to its label, the mean."""
+    return -(scores if label else -scores).sigmoid().log().mean()
 
 
 def test_pix2pix_is_a_straight_line_loop(tmp_path: Path) -> None:
     run = ready("pix2pix", tmp_path)
-    plain = copy.deepcopy(dict(run.game.players))
-    g, d = plain["generator"], plain["discriminator"]
-    moves = {"g": Adam(g), "d": Adam(d)}
-    for step in range(2):
-        x, y = run.feed.batch(step)[0].split(1, 1)
-        run.play()
-        made = g(x)
-        apart = [d(torch.cat((x, side), 1)) for side in (y, made.detach())]
-        d_loss = (target(apart[0], 1) + target(apart[1], 0)) / 2
-        moves["d"].minimise(d_loss)
-        near = (made - y).abs().mean()
-        g_loss = target(d(torch.cat((x, made), 1)), 1) + 100 * near
-        moves["g"].minimise(g_loss)
-        record = run.metrics.read()[-1]
-        assert record["l1"] == pytest.approx(near.item(), abs=1e-10)
-        assert record["d_loss"] == pytest.approx(d_loss.item(), abs=1e-10)
-        assert record["g_loss"] == pytest.approx(g_loss.item(), rel=1e-10)
-        agree(run, plain)
+    with beside(run) as copies:
+        g, d = copies["generator"], copies["discriminator"]
+        g_moves, d_moves = moves(g), moves(d)
+        for step in range(2):
+            x, y = run.feed.batch(step)[0].split(1, 1)
+            made = g(x)
+            d_loss = bce(d(torch.cat((x, y), 1)), 1) + bce(d(torch.cat((x, made.detach()), 1)), 0)
+            d_moves.minimise(d_loss / 2)
+            near = (made - y).abs().mean()
+            g_loss = bce(d(torch.cat((x, made), 1)), 1) + 100 * near
+            g_moves.minimise(g_loss)
+            run.play()
+            assert_numbers(run, {"l1": near, "d_loss": d_loss / 2, "g_loss": g_loss})
 
 
 class PlainPool:
@@ -120,32 +98,34 @@ class PlainPool:
 
 def test_cyclegan_is_a_straight_line_loop(tmp_path: Path) -> None:
     run = ready("cyclegan", tmp_path)
-    plain = copy.deepcopy(dict(run.game.players))
-    g, f, dy, dx = (
-        plain[name] for name in ("generator", "backward", "discriminator", "backward_discriminator")
-    )
-    together, judges, pools = Adam(g, f), Adam(dy, dx), (PlainPool(5), PlainPool(5))
-    for step in range(4):  # the pools are full from the second step on
-        x, y = run.feed.batch(step)[0].split(1, 1)
-        run.play()
-        torch.manual_seed(derive(7, "step", step))
-        to_y, to_x = g(x), f(y)
-        deceived = (dy(to_y) - 1).square().mean() + (dx(to_x) - 1).square().mean()
-        cycle = (f(to_y) - x).abs().mean() + (g(to_x) - y).abs().mean()
-        identity = (g(y) - y).abs().mean() + (f(x) - x).abs().mean()
-        together.minimise(deceived + 10 * cycle + 5 * identity)
-        d_loss = torch.zeros((), dtype=torch.float64)
-        for judge, real, fake, pool in ((dy, y, to_y, pools[0]), (dx, x, to_x, pools[1])):
-            old = pool.exchange(fake.detach())
-            d_loss = d_loss + 0.5 * (judge(real) - 1).square().mean() + 0.5 * judge(old).square().mean()
-        judges.minimise(d_loss)
-        record = run.metrics.read()[-1]
-        assert record["cycle"] == pytest.approx(cycle.item(), abs=1e-10)
-        assert record["identity"] == pytest.approx(identity.item(), abs=1e-10)
-        assert record["d_loss"] == pytest.approx(d_loss.item(), abs=1e-10)
-        agree(run, plain)
-        held = run.game.modules["discriminator_pool"]
-        assert torch.allclose(held.pictures[: len(pools[0].pictures)], torch.stack(pools[0].pictures))
+    with beside(run) as copies:
+        g, f = copies["generator"], copies["backward"]
+        dy, dx = copies["discriminator"], copies["backward_discriminator"]
+        g_moves, d_moves, pools = moves(g, f), moves(dy, dx), (PlainPool(5), PlainPool(5))
+        for step in range(4):  # the pools are full from the second step on
+            x, y = run.feed.batch(step)[0].split(1, 1)
+            seed_step(step)
+            to_y, to_x = g(x), f(y)
+            deceived = ((dy(to_y) - 1) ** 2).mean() + ((dx(to_x) - 1) ** 2).mean()
+            cycle = (f(to_y) - x).abs().mean() + (g(to_x) - y).abs().mean()
+            identity = (g(y) - y).abs().mean() + (f(x) - x).abs().mean()
+            g_loss = deceived + 10 * cycle + 5 * identity
+            g_moves.minimise(g_loss)
+            d_loss = torch.zeros((), dtype=torch.float64)
+            for judge, real, fake, pool in ((dy, y, to_y, pools[0]), (dx, x, to_x, pools[1])):
+                old = pool.exchange(fake.detach())
+                d_loss = d_loss + 0.5 * ((judge(real) - 1) ** 2).mean() + 0.5 * (judge(old) ** 2).mean()
+            d_moves.minimise(d_loss)
+            run.play()
+            numbers = {"cycle": cycle, "identity": identity, "d_loss": d_loss, "g_loss": g_loss}
+            assert_numbers(run, numbers)
+            held = run.game.modules["discriminator_pool"]
+            assert torch.allclose(held.pictures[: len(pools[0].pictures)], torch.stack(pools[0].pictures))
+
+
+def test_two_ranks_equal_one(tmp_path: Path) -> None:
+    recipes = {name: small(name, **EXTRA[name], batch=7) for name in EXTRA}
+    assert_ranks_agree(tmp_path, recipes, TWO_PICTURES)
 
 
 def test_no_term_of_cyclegan_knows_which_pictures_came_together(tmp_path: Path) -> None:
@@ -154,7 +134,7 @@ def test_no_term_of_cyclegan_knows_which_pictures_came_together(tmp_path: Path) 
     x, y = real.split(1, 1)
     losses = []
     for values in (real, torch.cat((x, y.flip(0)), 1)):
-        loss, _ = run.game.g_loss(type("B", (), {"real": values, "shared": {}})())
+        loss, _ = run.game.g_loss(Batch(values, None))
         losses.append(loss.item())
     assert losses[0] == pytest.approx(losses[1], rel=1e-12)
 
@@ -166,7 +146,7 @@ def test_a_pool_of_none_gives_the_new_fakes() -> None:
 
 @pytest.mark.parametrize("recipe", ["pix2pix", "cyclegan"])
 def test_a_run_that_goes_on_has_the_weights_of_one_that_never_stopped(tmp_path: Path, recipe: str) -> None:
-    given = {"set": {**COMMON, **EXTRA[recipe]}, "batch": 4, "device": "cpu", "threads": 1}
+    given = {"set": options_of(recipe), "batch": 4, "device": "cpu", "threads": 1}
     config = tmp_path / "config.toml"
     # The rates of a linear schedule know the length of the run.
     config.write_text('[recipe]\nd_schedule = {name = "constant"}\ng_schedule = {name = "constant"}\n')
@@ -182,9 +162,8 @@ def test_a_run_that_goes_on_has_the_weights_of_one_that_never_stopped(tmp_path: 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
-    options = {**COMMON, **EXTRA["pix2pix"]}
     given = {"steps": 2, "batch": 4, "device": "cpu", "threads": 1, "out": folder / "run"}
-    return ganzoo.run("pix2pix", "edges-to-digits", set=options, **given).directory
+    return ganzoo.run("pix2pix", "edges-to-digits", set=options_of("pix2pix"), **given).directory
 
 
 def test_a_picture_is_made_of_a_picture(trained: Path) -> None:
@@ -285,11 +264,25 @@ def test_unpaired_folders_repeat_the_smaller(tmp_path: Path) -> None:
 NEEDED = {"paired-folders", "unpaired-folders"}
 
 
-@pytest.mark.parametrize(("kind", "name"), components("ganzoo-translation"))
-def test_contract(kind: str, name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(*contract_of("ganzoo-translation"))
+def test_contract(kind: str, name: str, check: str, tmp_path: Path) -> None:
     options: dict[str, object] = {"width": 4} if kind in ("generators", "discriminators") else {}
     if kind == "datasets":
         options = {"digits": "mnist-5k"}
     if name.partition("/")[2] in NEEDED:
         options = {n: str(draw(tmp_path / n, ["1.png", "2.png"])) for n in ("source", "target")}
-    contract(kind, name, options=options)
+    contract(kind, name, check, options=options)
+
+
+@pytest.mark.parametrize("recipe", EXTRA)
+def test_probabilities_are_those_of_a_picture_with_what_it_is_made_of(tmp_path: Path, recipe: str) -> None:
+    given = {"set": options_of(recipe), "batch": 4, "steps": 2, "device": "cpu", "threads": 1}
+    run = ganzoo.run(recipe, DATA[recipe], callback="probabilities", out=tmp_path / "run", **given)
+    seen, labels = run.seen(5, "test")
+    source, _ = run.game.latent.split(seen)
+    judged = run.game.latent.whole(run.generate(5, labels_for(run, labels), start=source), seen)
+    assert torch.equal(judged[:, :1], seen[:, :1])
+    assert run.score(judged).shape == (5,)
+    answers = ("p_real", "p_fake") if recipe == "pix2pix" else ("score_real", "score_fake")
+    assert run.metrics.read()[-1].keys() >= {"target_l1" if recipe == "pix2pix" else "cycle_l1"}
+    assert any(record.keys() >= set(answers) for record in run.metrics.read())

@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ganzoo.callbacks._common import fakes_like
 from ganzoo.engine.sampling import unified
 from ganzoo.errors import UsageError
 from ganzoo.extractors import Name
@@ -68,8 +67,9 @@ class Evaluate:
         due = run.is_due(epochs=self.every_epochs, steps=self.every_steps)
         if self.reference is None or not (due or run.step == run.total_steps):
             return
-        samples = fakes_like(run, self.reference.labels, len(self.reference.real.samples))
-        fake = self.reference.side(unified(samples, run.spec))
+        labels = self.reference.wanted(run.game.spec.classes) if run.is_conditional else None
+        samples = run.generate(len(self.reference.real.samples), labels)
+        fake = self.reference.side(unified(samples, run.spec), labels)
         numbers = flat(self.reference.measure(self.metrics, fake))
         self.keep(run, numbers)
         floors = {f"{name}_floor": self.floor[name] for name in numbers}

@@ -43,8 +43,9 @@ class Probabilities:
 
     def measure(self, run: "Run") -> None:
         """Record the discriminator's mean answer to both sides, in inference mode."""
-        real, labels = run.real(self.count(run), "test")
-        sides = {"real": real, "fake": fakes_like(run, labels, len(real))}
+        real, labels = run.seen(self.count(run), "test")
+        made = fakes_like(run, labels, len(real))
+        sides = {"real": real, "fake": run.game.latent.whole(made, real)}
         scores = {name: run.score(side, labels).double() for name, side in sides.items()}
         if run.game.probability:
             run.record({f"p_{name}": score.sigmoid().mean().item() for name, score in scores.items()})

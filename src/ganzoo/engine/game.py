@@ -7,12 +7,13 @@ optimizer, and gives the loss of a batch. The engine plays turns; it knows nothi
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from ganzoo.engine.calls import inference, is_pure, takes
+from ganzoo.engine.calls import inference, is_pure
+from ganzoo.engine.contest import Contest
 from ganzoo.engine.distributed import Group
 from ganzoo.engine.latent import Start
 from ganzoo.engine.parts import Parts
@@ -36,15 +37,6 @@ class Batch:
     group: Group = field(default_factory=Group)
     shared: dict[str, Tensor] = field(default_factory=dict)
     indices: Tensor | None = None
-
-
-@runtime_checkable
-class Reporting(Protocol):
-    """A loss that has numbers of its own to report."""
-
-    def report(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """Scalars by name, from the scores (N,) that D gave samples since the last report."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -142,14 +134,10 @@ class StandardGame:
     ) -> None:
         self.generator, self.discriminator = parts.pair(pack)
         self.players = {"generator": self.generator, "discriminator": self.discriminator}
-        self.view, packed = parts.view(pack), parts.packed(pack)
-        after_d_turn = parts.constraint(self.discriminator)
-        self.generate, self.judge = parts.caller(self.generator), parts.caller(self.discriminator)
-        self.score_both = packed.joint_caller(self.discriminator)
-        self.loss, self.latent, self.spec = parts.loss(), parts.latent, parts.spec
-        self.penalties, self.probability = packed.penalties(self.discriminator), self.loss.probability
-        self.modules = {"loss": self.loss} if isinstance(self.loss, nn.Module) else {}
-        self.modules |= self.view.modules
+        self.spec, self.latent, self.generate = parts.spec, parts.latent, parts.caller(self.generator)
+        self.contest = Contest(parts, self.discriminator, pack=pack)
+        self.view, self.judge, self.summary = self.contest.view, self.contest.judge, self.contest.summary
+        self.modules, self.probability = self.contest.modules, self.contest.probability
         self.eval_in_d_turn = d_turn_generator == "eval"
         if self.eval_in_d_turn and share == "fakes":
             raise ValueError(
@@ -160,28 +148,19 @@ class StandardGame:
         can_repeat = share == "noise" and first == "discriminator" and not self.eval_in_d_turn
         repeats = can_repeat and is_pure(self.generator, self.latent.size, parts.spec.classes)
         self.share = "fakes" if repeats else share
-        self.g_loss_sees_real = takes(self.loss.generator, "real")
-        d_turn = parts.turn("d", [self.discriminator], self.d_loss, after=after_d_turn)
+        d_turn = parts.turn("d", [self.discriminator], self.d_loss, after=self.contest.constrain)
         g_turn = parts.turn("g", [self.generator], self.g_loss, every=g_every)
         self.turns = (d_turn, g_turn) if first == "discriminator" else (g_turn, d_turn)
 
     def d_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
         """The discriminator tells real from fake."""
-        real, fake = self.view(batch.real), self.view(self.fakes_for_d(batch))
-        real_scores, fake_scores = self.score_both(real, fake, batch.labels)
-        self.view.observe(real_scores)
-        loss = self.loss.discriminator(real_scores, fake_scores)
-        for penalty in self.penalties:
-            loss = loss + penalty(real, fake, batch.labels)
-        return loss, {"real_scores": real_scores, "fake_scores": fake_scores}
+        return self.contest.d_loss(self.view(batch.real), self.view(self.fakes_for_d(batch)), batch.labels)
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
         """The generator makes fakes that the discriminator takes for real."""
-        fake_scores = self.judge(self.view(self.fakes(batch)), batch.labels)
-        if not self.g_loss_sees_real:
-            return self.loss.generator(fake_scores), {"fake_scores": fake_scores}
-        real_scores = self.judge(self.view(batch.real), batch.labels)
-        return self.loss.generator(fake_scores, real_scores), {"fake_scores": fake_scores}
+        scores = self.judge(self.view(self.fakes(batch)), batch.labels)
+        loss = self.contest.g_loss(scores, lambda: self.view(batch.real), batch.labels)
+        return loss, {"fake_scores": scores}
 
     def fakes_for_d(self, batch: Batch) -> Tensor:
         """Fakes that carry no gradient."""
@@ -205,30 +184,3 @@ class StandardGame:
     def score(self, samples: Tensor, labels: Tensor | None) -> Tensor:
         """The discriminator's scores of samples, one for each pack."""
         return self.judge(self.view.pack(samples), labels)
-
-    def summary(self, stats: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Losses, and D(x), D(G(z)) and accuracies where scores are log-odds, else mean scores."""
-        return numbers(stats, self.loss)
-
-
-def numbers(stats: Mapping[str, Tensor], loss: Any) -> dict[str, Tensor]:
-    """What a game with turns d and g reports of them, from their statistics `real_scores` and `fake_scores`.
-
-    Every turn's loss, what the loss itself has to report, and D(x), D(G(z)) and accuracies where scores are
-    log-odds, else mean scores; other statistics are given by their name, as means.
-    """
-    means = {}
-    for name, values in stats.items():
-        turn, _, what = name.partition("/")
-        if not what.endswith("_scores"):
-            means[f"{turn}_loss" if what == "loss" else what] = values.mean()
-    real, fake = stats["d/real_scores"], stats["d/fake_scores"]
-    if isinstance(loss, Reporting):
-        means |= loss.report(real, fake)
-    if not loss.probability:
-        return means | {"real_score": real.mean(), "fake_score": fake.mean()}
-    means |= {"d_real": real.sigmoid().mean(), "d_fake": fake.sigmoid().mean()}
-    means["d_accuracy"] = torch.cat((real > 0, fake <= 0)).float().mean()
-    if "g/fake_scores" in stats:
-        means["g_accuracy"] = (stats["g/fake_scores"] > 0).float().mean()
-    return means

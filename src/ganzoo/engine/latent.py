@@ -33,6 +33,10 @@ class Start(Protocol):
         """The part of real samples that the generator should make."""
         ...
 
+    def whole(self, made: Tensor, samples: Tensor) -> Tensor:
+        """These samples with what was made in the place of that part."""
+        ...
+
 
 @dataclass(frozen=True)
 class Latent:
@@ -60,6 +64,10 @@ class Latent:
     def target(self, samples: Tensor) -> Tensor:
         """The samples as they are."""
         return samples
+
+    def whole(self, made: Tensor, samples: Tensor) -> Tensor:
+        """What was made, as it is."""
+        return made
 
     def _fill(self, count: int, like: Tensor, generator: torch.Generator | None) -> Tensor:
         noise = torch.empty(count, self.size, device=like.device, dtype=like.dtype)
@@ -91,3 +99,7 @@ class Pictures:
     def target(self, samples: Tensor) -> Tensor:
         """The channels that are to be made."""
         return self.split(samples)[1]
+
+    def whole(self, made: Tensor, samples: Tensor) -> Tensor:
+        """The pictures that these samples start from, and after them the channels that were made."""
+        return torch.cat((self.split(samples)[0].to(made), made), 1)

@@ -232,7 +232,7 @@ class Run:
 
     @torch.no_grad()
     def score(self, samples: Tensor, labels: Tensor | None = None) -> Tensor:
-        """The discriminator's scores of samples in the range that networks see, in inference mode."""
+        """The discriminator's scores of samples as networks see them, whole, in inference mode."""
         with inference(*self.game.players.values()):
             x = torch.split(samples.to(self.device, self.parts.dtype), SCORED_AT_ONCE)
             y = [None] * len(x) if labels is None else torch.split(labels.to(self.device), SCORED_AT_ONCE)

@@ -16,6 +16,26 @@ def class_histogram(real_classes: Tensor, fake_classes: Tensor, classes: int) ->
     return {"class_coverage": covered, "class_kl": divergence(fake / fake.sum(), real_shares)}
 
 
+def class_agreement(fake_labels: Tensor, fake_classes: Tensor) -> dict[str, float]:
+    """The share of samples that are taken for the class they were asked to be.
+
+    fake_labels: what was asked for, fake_classes: what the extractor takes each sample for, (N,). The measure
+    of conditional generators of Odena et al. (2016, arXiv:1610.09585, section 4.1), with a classifier.
+    """
+    return {"class_agreement": (fake_labels == fake_classes).double().mean().item()}
+
+
+def cluster_purity(fake_labels: Tensor, fake_classes: Tensor, classes: int) -> dict[str, float]:
+    """The share of samples taken for the class that is most frequent among those of the same label.
+
+    For labels without a meaning of their own, as the categories that a GAN finds. fake_labels: what was asked
+    for, fake_classes: what the extractor takes each sample for, (N,), of so many `classes`.
+    """
+    pairs = torch.bincount(fake_labels * classes + fake_classes).double()
+    counts = torch.nn.functional.pad(pairs, (0, -len(pairs) % classes)).view(-1, classes)
+    return {"cluster_purity": (counts.amax(1).sum() / counts.sum()).item()}
+
+
 def stacked_modes(fake_classes: Tensor, classes: int) -> dict[str, float]:
     """Modes found of 1,000 in Stacked MNIST, and KL(found || uniform) (Metz et al., 2017, arXiv:1611.02163).
 

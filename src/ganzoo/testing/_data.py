@@ -110,9 +110,11 @@ class _Scene:
 def _scene(spec: DataSpec) -> _Scene:
     count = spec.classes or 4
     extractor = Extractor("contract", partial(_read, classes=count), "", count)
-    real, fake = (draw(spec, 50, seed)[0] for seed in (1, 2))
+    real, (fake, labels) = draw(spec, 50, 1)[0], draw(spec, 50, 2)
+    turned = None if labels is None else labels.flip(0)
     modes = Modes(draw(spec, 5)[0], 0.5) if len(spec.shape) == 1 else None
-    return _Scene(Side(real, extractor), Side(fake, extractor), Side(fake.flip(0), extractor), modes)
+    fakes = Side(fake, extractor, labels), Side(fake.flip(0), extractor, turned)
+    return _Scene(Side(real, extractor), *fakes, modes)
 
 
 def _read(samples: Tensor, *, classes: int) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from ganzoo.engine import check
 from ganzoo.engine.calls import takes
 from ganzoo.spec import DataSpec
 from ganzoo.testing._common import BATCHES, NOISE, SPECS, Check, Subject, draw, leaves_the_process
-from ganzoo.testing._steps import SMALL, check_resumption
+from ganzoo.testing._steps import GOES_ON, SMALL, check_resumption
 
 PLAYERS = ("discriminator", "generator")
 SCORES = (-1e4, 0.0, 1e4)
@@ -125,7 +125,7 @@ def _check_steps(subject: Subject) -> None:
     check_resumption(subject, SMALL, SPECS[0], **{subject.part.role: subject.part})
 
 
-_STEPS = Check("steps", "2 steps, a checkpoint and 2 more give the weights of 4", _check_steps)
+_STEPS = Check("steps", GOES_ON, _check_steps)
 LOSSES = (
     leaves_the_process(_exercise_loss),
     Check("scalar", "gives each player a finite scalar, and says whether scores are log-odds", _check_scalar),

@@ -15,7 +15,7 @@ from ganzoo.errors import MisfitError
 from ganzoo.recipe import Part
 from ganzoo.spec import DataSpec
 from ganzoo.testing._common import BATCHES, NOISE, Batch, Check, Subject, Untried, draw, leaves_the_process
-from ganzoo.testing._steps import SMALL, check_resumption
+from ganzoo.testing._steps import GOES_ON, SMALL, check_resumption
 
 LATENT = 5
 DRAWN = 16
@@ -214,7 +214,7 @@ _COMMON = (
     Check("saving", "state_dict holds all that decides its output", _check_saving),
     Check("float64", "computes in float64 where its input is", _check_double),
     Check("layout", "takes pictures and weights with channels last in memory, as in games", _check_layout),
-    Check("steps", "2 steps, a checkpoint and 2 more give the weights of 4", _check_steps),
+    Check("steps", GOES_ON, _check_steps),
 )
 _PROCESS = leaves_the_process(_exercise, NOISE)
 _FITS = Check("fits", "takes some data; ValueError refuses what it cannot take", _check_fits)

@@ -18,6 +18,7 @@ from ganzoo.recipe import Recipe
 from ganzoo.spec import DataSpec
 from ganzoo.testing._common import NOISE, SEED, SPECS, Check, ContractError, Subject, leaves_the_process
 from ganzoo.testing._steps import (
+    GOES_ON,
     SMALL,
     Waits,
     check_resumption,
@@ -106,7 +107,7 @@ RECIPES = (
     Check("fits", "its parts exist and fit some data", _check_recipe_fits),
     Check("repeat", "two runs of it agree to the bit", _check_recipe_repeat),
     Check("waiting", "no step waits for a value that the device computes", _check_recipe_waits),
-    Check("steps", "2 steps, a checkpoint and 2 more give the weights of 4", _check_recipe_steps),
+    Check("steps", GOES_ON, _check_recipe_steps),
 )
 
 
@@ -221,7 +222,7 @@ GAMES = (
     Check("numbers", "its numbers are finite, and it scores each sample", _check_numbers),
     Check("repeat", "two games agree to the bit", _check_game_repeat),
     Check("waiting", "no step waits for a value that the device computes", _check_game_waits),
-    Check("steps", "2 steps, a checkpoint and 2 more give the weights of 4", _check_game_steps),
+    Check("steps", GOES_ON, _check_game_steps),
 )
 
 WATCHED = (SPECS[0], SPECS[1], DataSpec((1, 8, 8), (-1.0, 1.0), 3, 16))
@@ -281,5 +282,5 @@ CALLBACKS = (
     Check("hooks", "has hooks, all of which exist", _check_hooks),
     Check("weights", "taking it away changes no weight", _check_weights),
     Check("saving", "takes back the state that it gives to a checkpoint", _check_state),
-    Check("steps", "2 steps, a checkpoint and 2 more give the weights of 4", _check_callback_steps),
+    Check("steps", GOES_ON, _check_callback_steps),
 )

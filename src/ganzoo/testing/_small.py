@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ganzoo.cli import COMMANDS as BUILT_IN
 from ganzoo.engine import promises
 from ganzoo.testing._common import SPECS, Check, Subject, leaves_the_process
-from ganzoo.testing._steps import SMALL, check_resumption
+from ganzoo.testing._steps import GOES_ON, SMALL, check_resumption
 
 
 def _optimizer(subject: Subject, w: nn.Parameter) -> torch.optim.Optimizer:
@@ -55,7 +55,7 @@ def _check_steps(subject: Subject) -> None:
     check_resumption(subject, SMALL, SPECS[0], **both)
 
 
-_STEPS = Check("steps", "2 steps, a checkpoint and 2 more give the weights of 4", _check_steps)
+_STEPS = Check("steps", GOES_ON, _check_steps)
 OPTIMIZERS = (
     leaves_the_process(_exercise_optimizer),
     Check("rate", "its learning rate is an option lr", _check_rate),

@@ -1,7 +1,8 @@
 """A few steps on random samples, which checks of whole games play."""
 
+import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from ganzoo import hooks
 from ganzoo.datasets.base import Samples, Split
 from ganzoo.engine import directory, promises, state
 from ganzoo.engine.build import network_spec
+from ganzoo.engine.distributed import Group
 from ganzoo.engine.parts import Parts
 from ganzoo.engine.resolve import Resolved, resolve
 from ganzoo.engine.run import Run
@@ -21,10 +23,10 @@ from ganzoo.recipe import Part, Recipe
 from ganzoo.registry import TYPED, Component
 from ganzoo.settings import Settings
 from ganzoo.spec import DataSpec
-from ganzoo.testing._common import Subject, draw
+from ganzoo.testing._common import NONE, Subject, draw
 
-ADAM = Part("adam")
-CPU = torch.device("cpu")
+ADAM, CPU, ON_CPU = Part("adam"), torch.device("cpu"), Settings(device="cpu")
+GOES_ON = "stopped before, at or after the end of an epoch, it goes on to the same bit"
 SMALL = Recipe(
     generator=Part("vanilla-bn", width=4),
     discriminator=Part("fashion", width=8),
@@ -50,16 +52,30 @@ class RandomSamples:
 
 def prepare(recipe: Recipe, spec: DataSpec, path: Path, listener: object = None, **parts: Resolved) -> Run:
     """A run of a recipe on random samples, some of whose parts are given."""
+    return assemble(recipe, spec, path, ON_CPU, Group(), parts, listener)
+
+
+def assemble(
+    recipe: Recipe,
+    spec: DataSpec,
+    path: Path,
+    settings: Settings,
+    group: Group,
+    parts: Mapping[str, Resolved] = NONE,
+    listener: object = None,
+) -> Run:
+    """The same with settings, and on several ranks."""
     recipe, resolved = resolve(replace(recipe, dataset=None, callback=(), ema_half_life_images=0.0))
     source = Component("datasets", "random samples", TYPED, "", f"{__name__}:RandomSamples")
     data = Resolved("dataset", source, RandomSamples, {"spec": spec})
     resolved |= {"dataset": [data], **{role: [part] for role, part in parts.items()}}
-    made = Parts(recipe, resolved, network_spec(spec, recipe), device=CPU)
+    settled = (settings.seed, CPU, settings.precision, group)
+    made = Parts(recipe, resolved, network_spec(spec, recipe), *settled)
     game = resolved["game"][0].build(made)
     promises.game(resolved["game"][0], game)
     named = {} if listener is None else {parts["callback"].component.name: listener}
     manager = hooks.manager(list(named.values()))
-    return Run(recipe, Settings(device="cpu"), made, game, RandomSamples(spec), path, manager, named)
+    return Run(recipe, settings, made, game, RandomSamples(spec), path, manager, named)
 
 
 class Waits(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -111,21 +127,26 @@ def create(run: Run) -> None:
 
 
 def check_resumption(subject: Subject, recipe: Recipe, spec: DataSpec, **parts: Resolved) -> None:
-    """Two steps, a checkpoint in its file, and two more in a new run must give the weights of four."""
+    """A run stopped near the end of an epoch must go on to the weights of one that was not stopped."""
     with tempfile.TemporaryDirectory() as folder:
         expect_resumption(subject, lambda name: prepare(recipe, spec, Path(folder, name), **parts))
 
 
-def expect_resumption(subject: Subject, make: Callable[[str], Run]) -> Run:
-    """The same for runs that `make` gives by name; the one that went on."""
-    whole, half, rest = make("whole"), make("halves"), make("halves")
+def expect_resumption(subject: Subject, make: Callable[[str], Run]) -> None:
+    """The same for runs that `make` gives by the name of their folder, from checkpoints in their files."""
+    whole = make("whole")
     create(whole)
-    create(half)
-    expected = play(whole, 4)
-    play(half, 2)
-    half.checkpoints.save(half.step, state.gather(half))
-    rest.go_on()
-    got = play(rest, 2)
-    different = [name for name in expected if not torch.equal(expected[name], got[name])]
-    subject.expect(not different, "the weights of 4 steps after 2 + 2", f"others in {', '.join(different)}")
-    return rest
+    border = whole.steps_per_epoch
+    while whole.step < border + 1:
+        whole.play()
+        if whole.step >= border - 1:
+            whole.checkpoints.save(whole.step, state.gather(whole))
+            shutil.copytree(whole.directory, whole.directory.with_name(f"stopped-{whole.step}"))
+    expected = play(whole, 1)
+    for stop in range(max(border - 1, 1), border + 2):
+        rest = make(f"stopped-{stop}")
+        rest.go_on()
+        got = play(rest, border + 2 - stop)
+        different = [name for name in expected if not torch.equal(expected[name], got[name])]
+        where = f"the weights of {border + 2} steps after {stop} + {border + 2 - stop}"
+        subject.expect(not different, where, f"others in {', '.join(different)}")

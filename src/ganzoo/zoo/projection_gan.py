@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from ganzoo.layers import (
-    ResidualDown,
+    ResidualFeatures,
     ResidualUp,
     SelfAttention,
     doublings,
@@ -72,20 +72,13 @@ class Discriminator(nn.Module):
             raise ValueError(f"it judges pictures and the data are {spec.shape_text}")
         if spec.classes is None:
             raise ValueError("it is conditional and the data have no labels")
-        channels, height, breadth = spec.shape
-        halvings = max(2, doublings(height, breadth, 8))
         self.score, self.direction = nn.Linear(width, 1), nn.Embedding(spec.classes, width)
         glorot_uniform(self)
         nn.init.xavier_uniform_(self.direction.weight)
-        self.blocks = nn.Sequential(
-            ResidualDown(channels, width, halve=True, first=True),
-            SelfAttention(width) if attention else nn.Identity(),
-            *(ResidualDown(width, width, halve=True) for _ in range(halvings - 1)),
-            *(ResidualDown(width, width, halve=False) for _ in range(2)),
-        )
+        self.features = ResidualFeatures(spec.shape, width, attention=attention)
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        features = F.relu(self.blocks(x)).sum((2, 3))  # (N, width)
+        features = self.features(x)  # (N, width)
         return self.score(features).squeeze(1) + (self.direction(labels) * features).sum(1)
 
 

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganzoo.layers import ResidualDown, ResidualUp, doublings, glorot_uniform, output_activation
+from ganzoo.layers import ResidualFeatures, ResidualUp, doublings, glorot_uniform, output_activation
 from ganzoo.options import PositiveInt
 from ganzoo.recipe import Part, Recipe
 from ganzoo.spec import DataSpec
@@ -39,18 +39,12 @@ class Discriminator(nn.Module):
         super().__init__()
         if not spec.is_image:
             raise ValueError(f"it judges pictures and the data are {spec.shape_text}")
-        channels, height, breadth = spec.shape
-        halvings = max(2, doublings(height, breadth, 8))
         self.score = nn.Linear(width, 1)
         glorot_uniform(self)
-        self.blocks = nn.Sequential(
-            ResidualDown(channels, width, halve=True, first=True),
-            *(ResidualDown(width, width, halve=True) for _ in range(halvings - 1)),
-            *(ResidualDown(width, width, halve=False) for _ in range(2)),
-        )
+        self.features = ResidualFeatures(spec.shape, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.score(F.relu(self.blocks(x)).sum((2, 3))).squeeze(1)
+        return self.score(self.features(x)).squeeze(1)
 
 
 RECIPE = Recipe(
