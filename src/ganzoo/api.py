@@ -65,10 +65,8 @@ def run(
     for name, every in {"samples": sample_every, "evaluate": evaluate_every}.items():
         if every is not None:
             planned = _repeated(planned, name, Interval.parse(every))
-    lengths = {k: v for k, v in {"epochs": epochs, "steps": steps, "images": images}.items() if v is not None}
-    if len(lengths) > 1:
-        raise UsageError(f"{' and '.join(lengths)} were given; a run has one length.")
-    for path, value in {**lengths, **({} if batch is None else {"batch": batch}), **(set or {})}.items():
+    planned = lasting(planned, {"epochs": epochs, "steps": steps, "images": images})
+    for path, value in {**({} if batch is None else {"batch": batch}), **(set or {})}.items():
         planned = planned.set(path, value)
     given = {
         "seed": seed,
@@ -223,8 +221,7 @@ def resume(
     folder = directory.existing(Path(path))
     file = directory.read(folder)
     planned = Recipe.from_table(file.recipe)
-    for name, value in {"epochs": epochs, "steps": steps, "images": images}.items():
-        planned = planned if value is None else planned.set(name, value)
+    planned = lasting(planned, {"epochs": epochs, "steps": steps, "images": images})
     for role, reference in (typed or {}).items():
         old: Part | None = getattr(planned, role)
         planned = planned.with_part(role, Part(reference, **(old.options if old else {})))
@@ -248,6 +245,16 @@ def resume(
 def packages_of(made: Run) -> dict[str, str]:
     """The packages whose components take part in a run, with their versions."""
     return registry.packages(part.component for role in ROLES for part in made.parts.resolved[role])
+
+
+def lasting(recipe: Recipe, lengths: Mapping[str, float | None]) -> Recipe:
+    """The recipe with the length that is given, or its own. Raises UsageError for several."""
+    given = {name: value for name, value in lengths.items() if value is not None}
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} were given; a run has one length.")
+    for name, value in given.items():
+        recipe = recipe.set(name, value)
+    return recipe
 
 
 def _repeated(recipe: Recipe, name: str, interval: Interval) -> Recipe:
