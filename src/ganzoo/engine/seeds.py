@@ -13,9 +13,8 @@ def derive(seed: int, *purpose: str | int) -> int:
 
 def reseed(value: int, device: torch.device) -> None:
     """Seed torch's own generators, of the processor and of the device in use."""
-    torch.default_generator.manual_seed(
-        value
-    )  # torch.manual_seed visits every back end: a hundred times slower
+    # torch.manual_seed visits every back end: a hundred times slower.
+    torch.default_generator.manual_seed(value)
     if device.type == "cuda":
         torch.cuda.default_generators[device.index or 0].manual_seed(value)
 
