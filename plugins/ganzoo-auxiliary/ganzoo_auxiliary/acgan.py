@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from ganzoo.engine.contest import Contest
 from ganzoo.engine.game import Batch, Stats
 from ganzoo.engine.parts import Parts
-from ganzoo.layers import Dropout, SameConv2d, doublings
 from ganzoo.options import NonNegativeFloat, PositiveInt, Probability
 from ganzoo.recipe import Part, Recipe
 from ganzoo.spec import DataSpec
@@ -16,6 +15,7 @@ from ganzoo_auxiliary.common import (
     accuracy,
     class_loss,
     conditional_generator,
+    convolutions,
     draw_classes,
     featured,
     labels_of,
@@ -30,22 +30,12 @@ class Discriminator(nn.Module):
 
     def __init__(self, spec: DataSpec, *, width: PositiveInt = 32, dropout: Probability = 0.25) -> None:
         super().__init__()
-        if not spec.is_image:
-            raise ValueError(f"it judges pictures and the data are {spec.shape_text}")
-        before, height, breadth = spec.shape
-        self.layers = nn.Sequential()
-        for step in range(doublings(height, breadth, 4)):
-            after = width * 2**step
-            self.layers.append(SameConv2d(before, after, 5, 2))
-            self.layers.extend([nn.BatchNorm2d(after)] if step else [])
-            self.layers.extend([nn.LeakyReLU(0.2), Dropout(dropout)])
-            before, height, breadth = after, -(-height // 2), -(-breadth // 2)
-        self.feature_count = before * height * breadth
+        self.layers, self.feature_count = convolutions(spec, width, kernel=5, slope=0.2, dropout=dropout)
         self.score = nn.Linear(self.feature_count, 1)
 
     def features(self, x: Tensor) -> Tensor:
         """Features (N, feature_count)."""
-        return self.layers(x).flatten(1)
+        return self.layers(x)
 
     def judge(self, features: Tensor) -> Tensor:
         """Scores (N,)."""

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from ganzoo.engine.contest import Contest
 from ganzoo.engine.game import Batch, Stats
 from ganzoo.engine.parts import Parts
-from ganzoo.layers import SameConv2d, SameConvTranspose2d, doublings, join_labels, output_activation
+from ganzoo.layers import SameConvTranspose2d, doublings, join_labels, output_activation
 from ganzoo.options import NonNegativeFloat, PositiveFloat, PositiveInt
 from ganzoo.recipe import Part, Recipe
 from ganzoo.spec import DataSpec
-from ganzoo_auxiliary.common import accuracy, class_loss, conditional_generator, draw_classes
+from ganzoo_auxiliary.common import accuracy, class_loss, conditional_generator, convolutions, draw_classes
 
 
 class Generator(nn.Module):
@@ -60,7 +60,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, spec: DataSpec, *, width: PositiveInt = 32) -> None:
         super().__init__()
-        self.layers = convolutions(spec, width, 1)
+        self.layers = with_outputs(spec, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x).squeeze(1)
@@ -71,25 +71,17 @@ class Encoder(nn.Module):
 
     def __init__(self, spec: DataSpec, latent: int, clusters: int, width: int) -> None:
         super().__init__()
-        self.sizes, self.layers = [latent, clusters], convolutions(spec, width, latent + clusters)
+        self.sizes, self.layers = [latent, clusters], with_outputs(spec, width, latent + clusters)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         noise, logits = self.layers(x).split(self.sizes, 1)
         return noise, logits
 
 
-def convolutions(spec: DataSpec, width: int, outputs: int) -> nn.Sequential:
-    """Halvings down to sides of 4 to 7, and a linear layer. Raises ValueError where data are no pictures."""
-    if not spec.is_image:
-        raise ValueError(f"it looks at pictures and the data are {spec.shape_text}")
-    before, height, breadth = spec.shape
-    layers = nn.Sequential()
-    for step in range(doublings(height, breadth, 4)):
-        after = width * 2**step
-        layers.extend([SameConv2d(before, after, 4, 2), nn.LeakyReLU(0.2)])
-        before, height, breadth = after, -(-height // 2), -(-breadth // 2)
-    layers.extend([nn.Flatten(), nn.Linear(before * height * breadth, outputs)])
-    return layers
+def with_outputs(spec: DataSpec, width: int, outputs: int) -> nn.Sequential:
+    """Convolutions without normalisation, and a linear layer. Raises ValueError for data without pictures."""
+    layers, size = convolutions(spec, width, kernel=4, slope=0.2, batch_norm=False)
+    return layers.append(nn.Linear(size, outputs))
 
 
 class Clustering:

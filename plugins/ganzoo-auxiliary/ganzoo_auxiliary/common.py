@@ -10,7 +10,36 @@ from ganzoo.engine.calls import takes
 from ganzoo.engine.game import Batch
 from ganzoo.engine.parts import Parts
 from ganzoo.errors import MisfitError
+from ganzoo.layers import Dropout, SameConv2d, doublings
 from ganzoo.spec import DataSpec
+
+
+def convolutions(
+    spec: DataSpec,
+    width: int,
+    *,
+    kernel: int,
+    slope: float,
+    batch_norm: bool = True,
+    dropout: float | None = None,
+) -> tuple[nn.Sequential, int]:
+    """Halvings down to sides of 4 to 7: pictures (N, C, H, W) -> features (N, F), and F.
+
+    width: filters of the first layer; each layer after it has twice as many, and batch norm unless it is left
+    out. Raises ValueError where the data are no pictures.
+    """
+    if not spec.is_image:
+        raise ValueError(f"it looks at pictures and the data are {spec.shape_text}")
+    before, height, breadth = spec.shape
+    layers = nn.Sequential()
+    for step in range(doublings(height, breadth, 4)):
+        after = width * 2**step
+        layers.append(SameConv2d(before, after, kernel, 2))
+        layers.extend([nn.BatchNorm2d(after)] if step and batch_norm else [])
+        layers.append(nn.LeakyReLU(slope))
+        layers.extend([] if dropout is None else [Dropout(dropout)])
+        before, height, breadth = after, -(-height // 2), -(-breadth // 2)
+    return layers.append(nn.Flatten()), before * height * breadth
 
 
 @runtime_checkable

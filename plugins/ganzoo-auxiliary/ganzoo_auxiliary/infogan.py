@@ -10,7 +10,6 @@ from ganzoo.engine.contest import Contest
 from ganzoo.engine.game import Batch, Stats
 from ganzoo.engine.parts import Parts
 from ganzoo.errors import MisfitError
-from ganzoo.layers import SameConv2d, doublings
 from ganzoo.options import Count, NonNegativeFloat, PositiveFloat, PositiveInt
 from ganzoo.recipe import Part, Recipe
 from ganzoo.spec import DataSpec
@@ -18,6 +17,7 @@ from ganzoo_auxiliary.common import (
     accuracy,
     class_loss,
     conditional_generator,
+    convolutions,
     draw_classes,
     featured,
 )
@@ -32,23 +32,14 @@ class Discriminator(nn.Module):
 
     def __init__(self, spec: DataSpec, *, width: PositiveInt = 32, feature_count: PositiveInt = 256) -> None:
         super().__init__()
-        if not spec.is_image:
-            raise ValueError(f"it judges pictures and the data are {spec.shape_text}")
-        before, height, breadth = spec.shape
-        self.layers = nn.Sequential()
-        for step in range(doublings(height, breadth, 4)):
-            after = width * 2**step
-            self.layers.append(SameConv2d(before, after, 4, 2))
-            self.layers.extend([nn.BatchNorm2d(after)] if step else [])
-            self.layers.append(nn.LeakyReLU(0.1))
-            before, height, breadth = after, -(-height // 2), -(-breadth // 2)
-        self.wide = nn.Linear(before * height * breadth, feature_count)
+        self.layers, size = convolutions(spec, width, kernel=4, slope=0.1)
+        self.wide = nn.Linear(size, feature_count)
         self.rectify, self.feature_count = nn.LeakyReLU(0.1), feature_count
         self.score = nn.Linear(feature_count, 1)
 
     def features(self, x: Tensor) -> Tensor:
         """Features (N, feature_count)."""
-        return self.rectify(self.wide(self.layers(x).flatten(1)))
+        return self.rectify(self.wide(self.layers(x)))
 
     def judge(self, features: Tensor) -> Tensor:
         """Scores (N,)."""

@@ -10,11 +10,10 @@ from ganzoo.engine.game import Batch, Stats
 from ganzoo.engine.order import permuted
 from ganzoo.engine.parts import Parts
 from ganzoo.errors import MisfitError
-from ganzoo.layers import Dropout, SameConv2d, doublings
 from ganzoo.options import NonNegativeFloat, PositiveInt, Probability
 from ganzoo.recipe import Part, Recipe
 from ganzoo.spec import DataSpec
-from ganzoo_auxiliary.common import accuracy, classifying, labels_of
+from ganzoo_auxiliary.common import accuracy, classifying, convolutions, labels_of
 
 
 class Discriminator(nn.Module):
@@ -33,23 +32,15 @@ class Discriminator(nn.Module):
         fake_output: bool = True,
     ) -> None:
         super().__init__()
-        if not spec.is_image:
-            raise ValueError(f"it judges pictures and the data are {spec.shape_text}")
         if spec.classes is None:
             raise ValueError("it tells classes and the data have no labels")
-        self.classes, (before, height, breadth) = spec.classes, spec.shape
-        self.layers = nn.Sequential()
-        for step in range(doublings(height, breadth, 4)):
-            after = width * 2**step
-            self.layers.append(SameConv2d(before, after, 5, 2))
-            self.layers.extend([nn.BatchNorm2d(after)] if step else [])
-            self.layers.extend([nn.LeakyReLU(0.2), Dropout(dropout)])
-            before, height, breadth = after, -(-height // 2), -(-breadth // 2)
-        self.outputs = nn.Linear(before * height * breadth, self.classes + fake_output)
+        self.classes = spec.classes
+        self.layers, size = convolutions(spec, width, kernel=5, slope=0.2, dropout=dropout)
+        self.outputs = nn.Linear(size, self.classes + fake_output)
 
     def examine(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Scores (N,) and class logits (N, classes)."""
-        outputs = self.outputs(self.layers(x).flatten(1))
+        outputs = self.outputs(self.layers(x))
         logits, fake = outputs[:, : self.classes], outputs[:, self.classes :].sum(1)
         return logits.logsumexp(1) - fake, logits
 
