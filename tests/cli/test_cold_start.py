@@ -63,3 +63,11 @@ def test_completion_imports_nothing_heavy(ganzoo_process, heavy, site, words, ex
     done = ganzoo_process(path=site, COMP_WORDS=words, COMP_CWORD=count, _GANZOO_COMPLETE="bash_complete")
     assert done.err == "[]\n"
     assert expected in [line.partition(",")[2] for line in done.out.splitlines()]
+
+
+def test_training_imports_no_compiler(ganzoo_process, tmp_path):
+    report = "print('torch' in sys.modules, 'torch._dynamo' in sys.modules, file=sys.stderr)"
+    arguments = ["run", "gaussian", "gaussian", "--steps", "2", "--quiet", "--out", str(tmp_path / "run")]
+    done = ganzoo_process(*arguments, then=report)
+    assert done.code == 0
+    assert done.err.splitlines()[-1] == "True False"
