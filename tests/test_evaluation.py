@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import ganzoo as library
-from ganzoo import measuring
+from ganzoo import extractors, measuring
 from ganzoo.datasets.base import DataFolders, Samples
 from ganzoo.engine import generator_file
 from ganzoo.engine.resolve import Resolved, look_up
@@ -18,7 +18,7 @@ from ganzoo.errors import DataError, DivergedError, MisfitError, PluginError, Us
 from ganzoo.extractors import Extractor
 from ganzoo.measuring import Side
 from ganzoo.recipe import Part
-from ganzoo.reference import as_seen, reference
+from ganzoo.reference import Plan, Reference, as_seen, reference
 from ganzoo.registry import TYPED, Component
 from ganzoo.spec import DataSpec
 
@@ -95,6 +95,26 @@ def test_a_conditional_generator_gets_the_labels_of_the_real_samples(pictures, m
     assert found.held_out == "test"
 
 
+def test_the_labels_that_were_asked_for_reach_a_metric(pictures, monkeypatch):
+    read = Extractor("first pixel", lambda x: (x.flatten(1), (x[:, 0, 0, 0] > 0).long()), "", 2)
+    monkeypatch.setattr(extractors, "choose", lambda *_: read)
+    given = {"dataset": "callbacks.small:labelled", "count": 8}
+    found = library.evaluate(pictures, metric=["class-agreement", "cluster-purity"], **given)
+    made = library.load(pictures).sample(8, [0, 0, 1, 1, 2, 2, 3, 3], 0)
+    seen = (made[:, 0, 0, 0] > 0).long().tolist()
+    right = sum(a == b for a, b in zip([0, 0, 1, 1, 2, 2, 3, 3], seen, strict=True))
+    assert found.metrics["class-agreement"]["class_agreement"].value == right / 8
+    pure = sum(max(seen[i : i + 2].count(0), seen[i : i + 2].count(1)) for i in (0, 2, 4, 6))
+    assert found.metrics["cluster-purity"]["cluster_purity"].value == pure / 8
+
+
+def test_a_generator_of_other_classes_goes_through_its_own(pictures):
+    real = Side(torch.zeros(5, 1, 4, 4), Extractor("values", lambda x: (x, None)), torch.arange(5))
+    found = Reference(real, real, "test", None, Plan(()), DataSpec((1, 4, 4), (-1, 1), 5, 5))
+    assert found.wanted(5).tolist() == [0, 1, 2, 3, 4]
+    assert found.wanted(2).tolist() == [0, 1, 0, 1, 0]
+
+
 def test_the_command_prints_a_table_or_json(line, ganzoo):
     shown = ganzoo("evaluate", str(line), "-n", "50", "--metric", "wasserstein")
     assert shown.code == 0
@@ -116,6 +136,7 @@ def test_the_command_prints_a_table_or_json(line, ganzoo):
         (["-n", "0"], "count is 0"),
         (["--metric", "mixture-modes"], "needs a data set that names its modes"),
         (["--metric", "class-histogram"], "needs an extractor that tells classes apart"),
+        (["--metric", "class-agreement"], "needs samples that were asked for by label"),
         (["--extractor", "random"], "reads pictures"),
         (["--set", "frechet.x=1"], "not among the metrics"),
         (["--set", "wasserstein.directions=0"], "must be >= 1"),

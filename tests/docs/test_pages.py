@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
@@ -192,3 +193,23 @@ def test_no_file_of_the_library_names_a_gan():
     for path in (ROOT / "src" / "ganzoo").rglob("*.py"):
         named = re.findall(r"ganzoo\.zoo(?:\.(\w+)| import (\w+))", path.read_text())
         assert not modules & {name for pair in named for name in pair}, path
+
+
+RAN = re.findall(r"`(ganzoo run [^`]+)`", reference("results.md"))
+
+
+@pytest.mark.parametrize("command", RAN)
+def test_the_commands_behind_results_still_fit(command, ganzoo):
+    """Nothing is loaded for it; recipes of plugins that are not installed here are left out."""
+    words = shlex.split(command)[1:]
+    if words[1] not in {component.name for component in registry.components("recipes")}:
+        pytest.skip(f"{words[1]} is a plugin's")
+    done = ganzoo(*words, "--dry-run", "--quiet")
+    assert done.code == 0, done.err
+
+
+def test_pictures_in_the_docs_are_small():
+    pictures = [*(ROOT / "docs").rglob("*.png")]
+    assert pictures
+    assert max(path.stat().st_size for path in pictures if "results" in path.parts) < 20_000
+    assert sum(path.stat().st_size for path in pictures) < 500_000
