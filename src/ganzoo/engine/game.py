@@ -28,7 +28,7 @@ class Batch:
     """Real samples (N, *shape), labels (N,) or None, and what turns of a step leave for later ones.
 
     group: the ranks that share the batch; these samples are the rows of this one. indices: where the samples
-    are among those of the data set (N,), int64.
+    are among those of the data set (N,), int64. step: how many steps were played before this one.
     """
 
     real: Tensor
@@ -36,6 +36,7 @@ class Batch:
     group: Group = field(default_factory=Group)
     shared: dict[str, Tensor] = field(default_factory=dict)
     indices: Tensor | None = None
+    step: int = 0
 
 
 @runtime_checkable
@@ -128,6 +129,8 @@ class StandardGame:
     d_turn_generator: whether the fakes for D are made with batch statistics (train) or running ones (eval).
     g_every: G moves in the last of every so many steps. pack: D judges so many samples side by side, joined
     along channels or features (Lin et al., 2017, arXiv:1712.04086); a rest of a batch is not shown.
+    penalty_every: penalties count in the last of every so many steps, and so many times as much (lazy
+    regularization, Karras et al., 2019, arXiv:1912.04958, appendix B; Adam stays as it is).
     """
 
     def __init__(
@@ -139,6 +142,7 @@ class StandardGame:
         d_turn_generator: Literal["train", "eval"] = "train",
         g_every: PositiveInt = 1,
         pack: PositiveInt = 1,
+        penalty_every: PositiveInt = 1,
     ) -> None:
         self.generator, self.discriminator = parts.pair(pack)
         self.players = {"generator": self.generator, "discriminator": self.discriminator}
@@ -147,7 +151,8 @@ class StandardGame:
         self.generate, self.judge = parts.caller(self.generator), parts.caller(self.discriminator)
         self.score_both = packed.joint_caller(self.discriminator)
         self.loss, self.latent, self.spec = parts.loss(), parts.latent, parts.spec
-        self.penalties, self.probability = packed.penalties(self.discriminator), self.loss.probability
+        self.penalties, self.penalty_every = packed.penalties(self.discriminator), penalty_every
+        self.probability = self.loss.probability
         self.modules = {"loss": self.loss} if isinstance(self.loss, nn.Module) else {}
         self.modules |= self.view.modules
         self.eval_in_d_turn = d_turn_generator == "eval"
@@ -171,8 +176,9 @@ class StandardGame:
         real_scores, fake_scores = self.score_both(real, fake, batch.labels)
         self.view.observe(real_scores)
         loss = self.loss.discriminator(real_scores, fake_scores)
-        for penalty in self.penalties:
-            loss = loss + penalty(real, fake, batch.labels)
+        if (batch.step + 1) % self.penalty_every == 0:
+            for penalty in self.penalties:
+                loss = loss + self.penalty_every * penalty(real, fake, batch.labels)
         return loss, {"real_scores": real_scores, "fake_scores": fake_scores}
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
