@@ -15,7 +15,7 @@ def count(network: nn.Module) -> int:
 
 
 def test_sizes_are_the_paper_s():
-    """Four layers of 400 without bias, batch norm's pairs, and out; three of 200 units of 5 pieces, and out."""
+    """Four layers of 400 without bias, with batch norm, and out; three of 200 units of 5 pieces, and out."""
     assert count(Generator(PLANE, 2)) == 2 * 400 + 3 * 400**2 + 4 * 2 * 400 + 400 * 2 + 2
     assert count(Discriminator(PLANE)) == 1000 * 3 + 2 * (1000 * 201) + 201
     packed = DataSpec((8,), None, 25, 25)
