@@ -113,7 +113,7 @@ class Leaderboard:
 
     @property
     def rows(self) -> list[Row]:
-        """The cases, one data set after the other, for scores of two data do not compare; the best mean first.
+        """The cases, the best mean first, one data set after the other: scores of two do not compare.
 
         Data sets, equal cases and those without a score are in the order of the file.
         """
