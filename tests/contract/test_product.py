@@ -166,7 +166,7 @@ def walk(
     return ends
 
 
-OF_PICTURES = {"dcgan", "sngan", "cdcgan", "projection-gan", "r3gan"}
+OF_PICTURES = {"dcgan", "sngan", "cdcgan", "projection-gan", "r3gan", "quick"}
 CONDITIONAL = {"cgan", "cdcgan", "projection-gan"}
 
 

@@ -365,3 +365,31 @@ def test_a_batch_knows_where_its_samples_are(tmp_path):
     run.play()
     samples = run.samples("train")
     assert torch.equal(samples.values[run.batch.indices], run.batch.real)
+
+
+@pytest.mark.parametrize("step", range(4))
+def test_lazy_penalties_count_in_the_last_of_so_many_steps_and_so_many_times(tmp_path, step):
+    penalty = (Part("r1", gamma=2.0), Part("r2", gamma=3.0))
+    plain, always, lazy = (
+        ready(tmp_path, precision="float64", penalty=given, game=Part("standard", penalty_every=every))
+        for given, every in (((), 1), (penalty, 1), (penalty, 2))
+    )
+    without, whole, found = (d_loss_at(run, step) for run in (plain, always, lazy))
+    assert whole > without
+    expected = without + 2 * (whole - without) if step in (1, 3) else without
+    torch.testing.assert_close(found, expected)
+
+
+def d_loss_at(run, step: int) -> Tensor:
+    real, labels = run.feed.batch(0)
+    reseed(1, run.device)
+    return run.game.d_loss(Batch(real, labels, step=step))[0]
+
+
+def test_a_game_is_told_the_step(tmp_path):
+    run = ready(tmp_path, game=Part("standard", penalty_every=2), penalty=(Part("r1"),))
+    seen = []
+    for _ in range(3):
+        run.play()
+        seen.append(run.batch.step)
+    assert seen == [0, 1, 2]

@@ -269,7 +269,7 @@ def board_of(best: str, scores: dict[str, list[float]], **given: str) -> leaderb
                 seed=seed,
                 steps=1,
                 study="",
-                recipe={},
+                recipe={"dataset": {"name": label.partition(" on ")[2]}},
                 run={},
                 metrics=("m",),
                 samples=5,
@@ -288,7 +288,7 @@ def board_of(best: str, scores: dict[str, list[float]], **given: str) -> leaderb
 
 @pytest.mark.parametrize(
     ("best", "order"),
-    [("lowest", ["a", "b", "none", "nan", "no"]), ("highest", ["b", "a", "none", "nan", "no"])],
+    [("lowest", ["a", "b", "nan", "none", "no"]), ("highest", ["b", "a", "nan", "none", "no"])],
 )
 def test_the_best_mean_comes_first_and_what_has_none_last(best, order):
     scores = {"none": [], "b": [3.0, 5.0], "nan": [1.0, math.nan], "a": [0.0, 4.5]}
@@ -299,6 +299,14 @@ def test_the_best_mean_comes_first_and_what_has_none_last(best, order):
     winner = "0" if best == "lowest" else "4.5"
     assert board.cells(a) == ["a", "2", "2.25", "3.182", winner, "0.5", "2.0 s", "50"]
     assert json.loads(json.dumps(board.to_table(), allow_nan=False))
+
+
+def test_cases_are_ranked_within_their_data_set():
+    scores = {"a on x": [3.0], "b on y": [1.0], "c on x": [2.0], "d on y": [9.0]}
+    board = board_of("lowest", scores)
+    assert [row.label for row in board.rows] == ["c on x", "a on x", "b on y", "d on y"]
+    assert any("lowest m first within each data set" in remark for remark in board.remarks())
+    assert not any("within" in remark for remark in board_of("lowest", {"a": [1.0]}).remarks())
 
 
 def test_a_pipe_in_a_name_does_not_break_the_table():

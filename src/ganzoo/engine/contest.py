@@ -46,13 +46,17 @@ class Contest:
         fake: Tensor,
         labels: Tensor | None = None,
         scores: tuple[Tensor, Tensor] | None = None,
+        penalty_weight: float = 1.0,
     ) -> "tuple[Tensor, Stats]":
-        """What the discriminator loses on samples as it sees them; scores: of both, where they are known."""
+        """What the discriminator loses on samples as it sees them.
+
+        scores: of both, where they are known; penalty_weight: 0 leaves penalties out.
+        """
         real_scores, fake_scores = self.judge_both(real, fake, labels) if scores is None else scores
         self.view.observe(real_scores)
         loss = self.loss.discriminator(real_scores, fake_scores)
-        for penalty in self.penalties:
-            loss = loss + penalty(real, fake, labels)
+        for penalty in self.penalties if penalty_weight else ():
+            loss = loss + penalty_weight * penalty(real, fake, labels)
         return loss, {"real_scores": real_scores, "fake_scores": fake_scores}
 
     def g_loss(self, fake_scores: Tensor, real: Callable[[], Tensor], labels: Tensor | None = None) -> Tensor:

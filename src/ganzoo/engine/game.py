@@ -29,7 +29,7 @@ class Batch:
     """Real samples (N, *shape), labels (N,) or None, and what turns of a step leave for later ones.
 
     group: the ranks that share the batch; these samples are the rows of this one. indices: where the samples
-    are among those of the data set (N,), int64.
+    are among those of the data set (N,), int64. step: how many steps were played before this one.
     """
 
     real: Tensor
@@ -37,6 +37,7 @@ class Batch:
     group: Group = field(default_factory=Group)
     shared: dict[str, Tensor] = field(default_factory=dict)
     indices: Tensor | None = None
+    step: int = 0
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,8 @@ class StandardGame:
     d_turn_generator: whether the fakes for D are made with batch statistics (train) or running ones (eval).
     g_every: G moves in the last of every so many steps. pack: D judges so many samples side by side, joined
     along channels or features (Lin et al., 2017, arXiv:1712.04086); a rest of a batch is not shown.
+    penalty_every: penalties count in the last of every so many steps, and so many times as much (lazy
+    regularization, Karras et al., 2019, arXiv:1912.04958, appendix B; Adam stays as it is).
     """
 
     def __init__(
@@ -131,6 +134,7 @@ class StandardGame:
         d_turn_generator: Literal["train", "eval"] = "train",
         g_every: PositiveInt = 1,
         pack: PositiveInt = 1,
+        penalty_every: PositiveInt = 1,
     ) -> None:
         self.generator, self.discriminator = parts.pair(pack)
         self.players = {"generator": self.generator, "discriminator": self.discriminator}
@@ -138,6 +142,7 @@ class StandardGame:
         self.contest = Contest(parts, self.discriminator, pack=pack)
         self.view, self.judge, self.summary = self.contest.view, self.contest.judge, self.contest.summary
         self.modules, self.probability = self.contest.modules, self.contest.probability
+        self.penalty_every = penalty_every
         self.eval_in_d_turn = d_turn_generator == "eval"
         if self.eval_in_d_turn and share == "fakes":
             raise ValueError(
@@ -154,7 +159,11 @@ class StandardGame:
 
     def d_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
         """The discriminator tells real from fake."""
-        return self.contest.d_loss(self.view(batch.real), self.view(self.fakes_for_d(batch)), batch.labels)
+        is_due = (batch.step + 1) % self.penalty_every == 0
+        real, fake = self.view(batch.real), self.view(self.fakes_for_d(batch))
+        return self.contest.d_loss(
+            real, fake, batch.labels, penalty_weight=self.penalty_every if is_due else 0
+        )
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
         """The generator makes fakes that the discriminator takes for real."""

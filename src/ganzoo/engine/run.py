@@ -139,7 +139,8 @@ class Run:
         self.is_whole = False
         with self.group.step(self.images_before(self.step + 1) - seen, seed, self.device) as rows:
             indices = feed.indices(self.step, rows)
-            self.batch = Batch(*feed.batch(self.step, rows), self.group, indices=indices)
+            samples = feed.batch(self.step, rows)
+            self.batch = Batch(*samples, self.group, indices=indices, step=self.step)
             stats = play_step(self.game, self.batch, self.step)
             self.step += 1
             self.window.add(stats, self.step)

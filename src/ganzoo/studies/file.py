@@ -67,7 +67,8 @@ def read(path: Path) -> Study:
     except FileNotFoundError:
         raise UsageError(f"there is no {path}.") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
+        hint = ' Put options in quotes: "generator.width" = 64.' if "overwrite a value" in str(error) else ""
+        raise UsageError(f"{path} cannot be read: {error}.{hint}") from error
     try:
         return parse(table, path.stem)
     except UsageError as error:

@@ -1,5 +1,6 @@
 """The leaderboard of a study: its cases ranked by a score, over seeds."""
 
+import json
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -66,6 +67,11 @@ class Row:
         return "done" if done == planned else f"{done} of {planned} done"
 
     @property
+    def data(self) -> str:
+        """The data set with its options; empty where the case was refused."""
+        return json.dumps(self.entries[0].job.recipe["dataset"], sort_keys=True) if self.entries else ""
+
+    @property
     def seconds(self) -> float:
         """The mean training time of a complete run."""
         return _mean([entry.state.seconds for entry in self.done])
@@ -107,14 +113,18 @@ class Leaderboard:
 
     @property
     def rows(self) -> list[Row]:
-        """The cases, best mean score first; equal ones and those without a score in the order of the file."""
+        """The cases, the best mean first, one data set after the other: scores of two do not compare.
+
+        Data sets, equal cases and those without a score are in the order of the file.
+        """
         sign = 1 if self.study.best == "lowest" else -1
+        data = [row.data for row in self.cases]
 
         def rank(row: Row) -> tuple[int, float]:
             mean = self.summary(row, self.score).mean
             return (1, 0.0) if math.isnan(mean) else (0, sign * mean)
 
-        return sorted(self.cases, key=lambda row: (bool(row.refused), *rank(row)))
+        return sorted(self.cases, key=lambda row: (not row.entries, data.index(row.data), *rank(row)))
 
     @property
     def failed(self) -> list[Entry]:
@@ -196,7 +206,9 @@ class Leaderboard:
     def remarks(self) -> Iterator[str]:
         """What is to be said below the table: how it was measured, what was refused and what failed."""
         if self.score:
-            ranked = f"{self.study.best} {self.score} first, mean and sample sd over n seeds"
+            several = len({row.data for row in self.cases if not row.refused}) > 1
+            within = " within each data set" if several else ""
+            ranked = f"{self.study.best} {self.score} first{within}, mean and sample sd over n seeds"
             yield f"{ranked}; floor: what held-out real samples get."
         yield from (f"{row.label} was refused: {row.refused}" for row in self.cases if row.refused)
         yield from (f"{e.job.label}, seed {e.job.seed} failed: {e.state.error}" for e in self.failed)
