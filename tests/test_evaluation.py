@@ -174,6 +174,11 @@ def test_samples_that_are_not_finite_are_exit_code_6(line, tmp_path, ganzoo):
     assert "500 of 500 generated samples hold NaN" in done.err
 
 
+def test_a_source_that_is_not_there_is_said_first(tmp_path):
+    with pytest.raises(UsageError, match="there is no .*absent. Name a run directory or a generator"):
+        library.evaluate(tmp_path / "absent")
+
+
 def test_a_file_alone_needs_the_name_of_its_data(line, tmp_path):
     (tmp_path / "g.safetensors").write_bytes((line / "generator.safetensors").read_bytes())
     with pytest.raises(UsageError, match="--dataset NAME"):

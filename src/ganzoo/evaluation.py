@@ -82,11 +82,11 @@ def evaluate(
     path = Path(source).expanduser()
     if extractor not in NAMES:
         raise UsageError(f"there is no extractor {extractor!r}.{suggest(extractor, NAMES)}")
+    trained = load(path, generator)
     folder, options = run_of(path), by_part(set or {})
     part = dataset_of(folder, dataset, options.pop("dataset", {}))
     names = [metric] if isinstance(metric, str) else list(metric or ())
     asked = find(names, options, typed=True) if names else []
-    trained = load(path, generator)
     real = real_side(part, trained, DataFolders(Path(data) if data else None), count, extractor)
     metrics = asked or find(real.plan.metrics, options)
     size = len(real.real.samples)
