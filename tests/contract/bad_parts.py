@@ -81,7 +81,7 @@ LOSSES = [
     ("input", Shifting, "its input left alone"),
     ("repeat", Counting, "state in an nn.Module"),
     ("saving", Absent, "the same value from the same state_dict"),
-    ("steps", Absent, r"the weights of 4 steps after 2 \+ 2"),
+    ("steps", Absent, r"the weights of \d steps after \d \+ \d"),
 ]
 
 
@@ -140,7 +140,7 @@ PENALTIES = [
     ("batches", spread, "expected a finite scalar"),
     ("input", moves_real, "its input left alone"),
     ("leftovers", left_behind, "no gradient left behind, got some in"),
-    ("steps", growing, r"the weights of 4 steps after 2 \+ 2"),
+    ("steps", growing, r"the weights of \d steps after \d \+ \d"),
 ]
 
 # Constraints and augmentations ------------------------------------------------------------------------------
@@ -406,7 +406,7 @@ OPTIMIZERS = [
     ("descent", uphill, "fall below 10"),
     ("descent", no_optimizer, "torch.optim.Optimizer"),
     ("saving", listing, "tensors and numbers as its state"),
-    ("steps", tired, r"the weights of 4 steps after 2 \+ 2"),
+    ("steps", tired, r"the weights of \d steps after \d \+ \d"),
 ]
 
 
@@ -441,7 +441,7 @@ SCHEDULES = [
     ("factor", schedule(lambda images, total: float("nan")), "finite"),
     ("factor", schedule(3), "expected a function"),
     ("repeat", schedule(lambda images, total: random.Random().random()), "one factor after 0 of 1 images"),
-    ("steps", Halving, r"the weights of 4 steps after 2 \+ 2"),
+    ("steps", Halving, r"the weights of \d steps after \d \+ \d"),
 ]
 
 

@@ -88,7 +88,7 @@ RECIPES = [
     (
         "steps",
         RECIPE.with_part("discriminator", Part("teeth/tiring")),
-        r"the weights of 4 steps after 2 \+ 2",
+        r"the weights of \d steps after \d \+ \d",
     ),
 ]
 SOUND_RECIPES = [
@@ -192,7 +192,7 @@ GAMES = [
     ("repeat", Unseeded, "two runs that agree to the bit"),
     ("waiting", Waiting, "steps that do not wait for the device, got _local_scalar_dense"),
     ("waiting", Choosing, "steps that do not wait for the device, got index"),
-    ("steps", Warming, r"the weights of 4 steps after 2 \+ 2"),
+    ("steps", Warming, r"the weights of \d steps after \d \+ \d"),
 ]
 
 # Callbacks --------------------------------------------------------------------------------------------------
@@ -279,6 +279,6 @@ CALLBACKS = [
     ("weights", Meddling, "the weights without it"),
     ("saving", Amnesiac, "the state that it saved"),
     ("saving", Unsaveable, "cannot save PosixPath"),
-    ("steps", Rewinder, r"the weights of 4 steps after 2 \+ 2, got others in generator"),
+    ("steps", Rewinder, r"the weights of \d steps after \d \+ \d, got others in generator"),
 ]
 SOUND_CALLBACKS = [Steady]
