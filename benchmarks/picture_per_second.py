@@ -17,7 +17,6 @@ from pathlib import Path
 import torch
 
 from ganzoo.api import make_settings, plan
-from ganzoo.callbacks._common import fakes_like
 from ganzoo.engine import directory
 from ganzoo.engine.build import build
 from ganzoo.engine.run import Run
@@ -54,8 +53,9 @@ def train(run: Run, seconds: float) -> float:
 
 def measured(run: Run, judge: Reference, metric: str) -> float:
     """The first number of a metric."""
-    samples = unified(fakes_like(run, judge.labels, len(judge.real.samples)), run.spec)
-    (numbers,) = judge.measure(find([metric]), judge.side(samples)).values()
+    labels = judge.wanted(run.game.spec.classes) if run.is_conditional else None
+    samples = unified(run.generate(len(judge.real.samples), labels), run.spec)
+    (numbers,) = judge.measure(find([metric]), judge.side(samples, labels)).values()
     return next(iter(numbers.values()))
 
 
