@@ -129,8 +129,9 @@ class Stray(StandardGame):
 
 
 class Silent(StandardGame):
-    def summary(self, stats):
-        return {"d_loss": torch.tensor(float("nan"))}
+    def __init__(self, parts):
+        super().__init__(parts)
+        self.summary = lambda stats: {"d_loss": torch.tensor(float("nan"))}
 
 
 class Loud(StandardGame):
@@ -139,7 +140,7 @@ class Loud(StandardGame):
     def __init__(self, parts):
         super().__init__(parts)
         score = self.score
-        self.score_both, self.score = self.score_both, lambda x, y: score(x, y).mean()[None]
+        self.score = lambda x, y: score(x, y).mean()[None]
 
 
 class Unseeded(StandardGame):

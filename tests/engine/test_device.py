@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ganzoo import registry
+from ganzoo import optimizers, registry
 from ganzoo.engine import check, game, parts
 from ganzoo.errors import MisfitError
 from ganzoo.testing import _steps
@@ -25,7 +25,7 @@ SIX = ("vanilla", "vanilla-bn", "cgan", "gaussian", "dcgan", "fashion")
 @pytest.fixture
 def on_meta(monkeypatch, tmp_path):
     """A run on the device that has no values, of parts that were tried on the processor."""
-    adamw = torch.optim.AdamW
+    adamw = optimizers._AdamW
 
     def make(recipe):
         spec = replace(fitting(recipe, tmp_path), size=128)  # a record is due at the end of an epoch
@@ -38,7 +38,7 @@ def on_meta(monkeypatch, tmp_path):
             monkeypatch.setattr(check, name, lambda *given: None)
         monkeypatch.setattr(check, "labels_agree", lambda *given: "")
         # torch has no fused optimizer for this device.
-        monkeypatch.setattr(torch.optim, "AdamW", lambda p, fused, **more: adamw(p, **more))
+        monkeypatch.setattr(optimizers, "_AdamW", lambda p, fused, **more: adamw(p, **more))
         monkeypatch.setattr(_steps, "CPU", META)
         with monkeypatch.context() as patch:
             patch.setattr(torch.Tensor, "any", lambda tensor: True)  # spectral-norm asks once
@@ -93,7 +93,7 @@ def test_nothing_waits_between_records(on_meta, name):
 
 def test_who_waits_fails(on_meta, monkeypatch):
     run = on_meta(replace(registry.find("recipes", "gaussian").load(), batch=8, record_every_steps=1000))
-    plain = run.game.loss.generator
-    monkeypatch.setattr(run.game.loss, "generator", lambda fake: plain(fake) * fake.mean().item())
+    plain = run.game.contest.loss.generator
+    monkeypatch.setattr(run.game.contest.loss, "generator", lambda fake: plain(fake) * fake.mean().item())
     with pytest.raises(RuntimeError, match="meta"):
         run.play()
