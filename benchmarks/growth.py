@@ -6,7 +6,6 @@ points but the last, which it then has to predict.
 """
 
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from ganzoo.engine.feed import BLOCK
 from ganzoo.engine.order import permuted
 from ganzoo.engine.run import Run
 from ganzoo.spec import DataSpec
+from memory import peak_mb
 
 STEPS = 40
 Point = Mapping[str, float]
@@ -81,11 +81,6 @@ def measure(recipe: str, values: Mapping[str, Any]) -> dict[str, float]:
             "sent_mb": sent(run) / 1e6,
             "record_bytes": record_bytes(run),
         }
-
-
-def peak_mb() -> float:
-    """The most memory that this process has had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def seconds(work: Callable[[], object]) -> float:

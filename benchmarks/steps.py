@@ -9,7 +9,6 @@ process for each side that does nothing else. Keep the machine quiet.
 """
 
 import argparse
-import resource
 import statistics
 import subprocess
 import sys
@@ -23,6 +22,7 @@ import torch
 from scripts import SCRIPTS
 from torch.utils._python_dispatch import TorchDispatchMode
 
+import memory
 from ganzoo.api import make_settings, plan
 from ganzoo.engine import directory
 from ganzoo.engine.build import build
@@ -101,7 +101,7 @@ def alone(system: str, side: str, options: argparse.Namespace) -> None:
         script = SCRIPTS[system](run)
         for _ in range(BLOCK):
             next(script) if side == "script" else run.play()
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(memory.peak_mb())
 
 
 def peak_mb(system: str, side: str, options: argparse.Namespace) -> float:

@@ -44,12 +44,13 @@ def load(home: Path, limit_mb: int = 1, **options: Any) -> Samples:
 
 
 CHILD = """
-import resource, sys
+import sys
 from pathlib import Path
 from datasets.test_data_on_disk import load
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+from memory import peak_bytes
+before = peak_bytes()
 samples = load(Path(sys.argv[1]))
-print(len(samples), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(len(samples), (peak_bytes() - before) // 1024)
 """
 
 

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import pickle
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from ganzoo.engine import checkpoint, generator_file
 from ganzoo.engine.checkpoint import Checkpoints
 from ganzoo.engine.tensor_file import MOST_BRACKETS, decode, encode
 from ganzoo.errors import CheckpointError, GanzooError, PluginError
+from memory import peak_bytes
 
 EVENTS = ("import", "open", "exec", "compile", "os.system", "subprocess.Popen", "socket.connect", "os.mkdir")
 
@@ -160,21 +160,17 @@ ABSURD = {
 }
 
 
-def _memory() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 def _cost(action: Callable[[], Any]) -> tuple[str, float, int]:
     """What an action raises, its seconds of work and most bytes of memory, in a process of its own."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        before, began, name = _memory(), time.process_time(), "nothing"
+        before, began, name = peak_bytes(), time.process_time(), "nothing"
         try:
             action()
         except BaseException as error:
             name = type(error).__name__
-        answer = json.dumps([name, time.process_time() - began, _memory() - before])
+        answer = json.dumps([name, time.process_time() - began, peak_bytes() - before])
         os.write(writing, answer.encode())
         os._exit(0)
     os.close(writing)
