@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+import time
 import traceback
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -157,6 +158,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         context = getattr(error, "ctx", None)
         hint = f"\nTry '{context.command_path} --help'." if context else ""
         return _report(error, error.format_message() + hint, 2, session)
+    except PeerError as error:
+        time.sleep(PEER_FIRST_S)
+        return _report(error, str(error), error.exit_code, session)
     except GanzooError as error:
         return _report(error, str(error), error.exit_code, session)
     except Exception as error:
@@ -164,6 +168,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _report(error, f"a defect of ganzoo, which --debug shows: {reason}", 1, session)
 
 
+# The launcher takes the first end for the reason: the rank that failed has this long to come to its own.
+PEER_FIRST_S = 3.0
 # What every rank of a run finds out for itself: the first one says it for all.
 USAGE = (click.ClickException, click.Abort, KeyboardInterrupt, UsageError)
 SHARED = (*USAGE, DivergedError, PeerError, Interrupted, Terminated)
