@@ -33,6 +33,14 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def _same_draws() -> None:
+    """What a test draws is the same each time, whatever ran before it."""
+    import torch
+
+    torch.default_generator.manual_seed(0)
+
+
 @pytest.fixture
 def ganzoo(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
     """Run the command line in this process: `ganzoo("list", "losses")`."""
