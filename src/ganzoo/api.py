@@ -44,6 +44,7 @@ def run(
     device: str | None = None,
     precision: str | None = None,
     threads: int | None = None,
+    replay: str | None = None,
     sample_every: str | float | None = None,
     evaluate_every: str | float | None = None,
     checkpoint_every: str | float | None = None,
@@ -73,6 +74,7 @@ def run(
         "device": device,
         "precision": precision,
         "threads": threads,
+        "replay": replay,
         "data": data and Path(data),
         "on_nonfinite": on_nonfinite,
     }
@@ -205,6 +207,7 @@ def resume(
     data: Path | str | None = None,
     device: str | None = None,
     threads: int | None = None,
+    replay: str | None = None,
     checkpoint_every: str | float | None = None,
     on_nonfinite: str | None = None,
     allow_other_data: bool = False,
@@ -229,6 +232,7 @@ def resume(
     given = {
         "device": device,
         "threads": threads,
+        "replay": replay,
         "data": data and Path(data),
         "on_nonfinite": on_nonfinite,
     }

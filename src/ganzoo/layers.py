@@ -59,14 +59,25 @@ class Dropout(nn.Module):
         return f"p={self.p}"
 
 
+_OPERATIONS = torch.library.Library("ganzoo", "FRAGMENT")  # type: ignore[no-untyped-call]
+_OPERATIONS.define(  # type: ignore[no-untyped-call]
+    "random_bytes(int count) -> Tensor", tags=torch.Tag.nondeterministic_seeded
+)
+
+
+@torch.library.impl(_OPERATIONS, "random_bytes", "CompositeExplicitAutograd")
+def _random_bytes(count: int) -> Tensor:
+    seed = int(torch.empty((), dtype=torch.int64).random_().numpy())
+    words = np.random.Generator(np.random.SFC64(seed)).integers(0, 2**64, -(-count // 8), dtype=np.uint64)
+    return torch.from_numpy(words).view(torch.uint8)[:count]
+
+
 def random_bytes(count: int) -> Tensor:
     """Random bytes (count,), as decided by torch's generator, from which one draw is taken as the seed.
 
     SFC64 (Doty-Humphrey, 2010) makes them several times faster than torch's Mersenne Twister.
     """
-    seed = int(torch.empty((), dtype=torch.int64).random_().numpy())
-    words = np.random.Generator(np.random.SFC64(seed)).integers(0, 2**64, -(-count // 8), dtype=np.uint64)
-    return torch.from_numpy(words).view(torch.uint8)[:count]
+    return torch.ops.ganzoo.random_bytes(count)  # an operation of torch's, which can be recorded
 
 
 class SameConv2d(nn.Conv2d):

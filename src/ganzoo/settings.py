@@ -49,6 +49,8 @@ class Settings:
     """What a run needs to know beside its recipe.
 
     seed: decides the weights together with recipe and precision. threads: of the processor; None for all.
+    replay: record a step's operations and play them again, to the same bits: auto does so on the processor
+    where all parts are ganzoo's own, on wherever the game promises that its steps repeat themselves.
     data: a folder to look for data in, before the usual ones. checkpoint_every: None for only at the end.
     on_nonfinite: what to do when a loss or a weight is NaN or infinite; rollback goes on from the last good
     checkpoint with other noise, a few times.
@@ -59,6 +61,7 @@ class Settings:
     precision: Literal["float32", "tf32", "bfloat16", "float64"] = "float32"
     threads: Annotated[int, Bounds(1, 1024)] | None = None
     data: Path | None = None
+    replay: Literal["auto", "on", "off"] = "auto"
     checkpoint_every: Interval | None = Interval(300, "seconds")
     on_nonfinite: Literal["stop", "rollback"] = "stop"
 
@@ -68,5 +71,6 @@ class Settings:
         return (
             table
             | ({"threads": self.threads} if self.threads else {})
+            | ({"replay": self.replay} if self.replay != "auto" else {})
             | ({"on_nonfinite": self.on_nonfinite} if self.on_nonfinite != "stop" else {})
         )

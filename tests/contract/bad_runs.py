@@ -72,6 +72,15 @@ class Tiring(torch.nn.Module):
         return self.linear(x.flatten(1)).squeeze(1) / (1 + self.seen)
 
 
+class Maturing(Tiring):
+    """A discriminator that is another one from its eighth call on."""
+
+    def forward(self, x):
+        self.seen += self.training
+        scores = self.linear(x.flatten(1)).squeeze(1)
+        return scores if self.seen < 8 else 2 * scores
+
+
 MISFIT = RECIPE.with_part("generator", Part("fashion")).with_part("discriminator", Part("cgan"))
 RECIPES = [
     ("process", like(Rolling), "Python's random numbers"),
@@ -89,6 +98,11 @@ RECIPES = [
         "steps",
         RECIPE.with_part("discriminator", Part("teeth/tiring")),
         r"the weights of \d steps after \d \+ \d",
+    ),
+    (
+        "replay",
+        RECIPE.with_part("discriminator", Part("teeth/maturing")),
+        "the same weights when its steps are replayed",
     ),
 ]
 SOUND_RECIPES = [
@@ -183,6 +197,17 @@ class Warming(StandardGame):
         return loss + self.count * self.fakes(batch).square().mean(), stats
 
 
+class Ripening(StandardGame):
+    """Plays another game from its fifth turn on."""
+
+    count = 0
+
+    def d_loss(self, batch):
+        self.count += 1
+        loss, stats = super().d_loss(batch)
+        return (loss if self.count < 5 else 2 * loss), stats
+
+
 GAMES = [
     ("process", Rolls, "Python's random numbers"),
     ("parts", Empty, "has no turns"),
@@ -194,6 +219,8 @@ GAMES = [
     ("waiting", Waiting, "steps that do not wait for the device, got _local_scalar_dense"),
     ("waiting", Choosing, "steps that do not wait for the device, got index"),
     ("steps", Warming, r"the weights of \d steps after \d \+ \d"),
+    ("replay", Warming, "steps that repeat themselves, as promised, got operations that change"),
+    ("replay", Ripening, "the same weights when its steps are replayed"),
 ]
 
 # Callbacks --------------------------------------------------------------------------------------------------

@@ -49,7 +49,9 @@ SOUND = [
 @pytest.fixture(autouse=True)
 def _teeth(install_plugin):
     """Discriminators that recipes name, and a command that imports torch."""
-    names = {name.lower(): f"contract.bad_runs:{name}" for name in ("Moody", "Tiring", "Watchful")}
+    names = {
+        name.lower(): f"contract.bad_runs:{name}" for name in ("Maturing", "Moody", "Tiring", "Watchful")
+    }
     source = "import click, torch\n@click.command()\ndef heavy():\n    'Lift something.'"
     install_plugin("teeth", {"discriminators": names, "commands": {"heavy": "teeth:heavy"}}, source)
 

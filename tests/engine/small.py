@@ -38,13 +38,15 @@ def small_recipe(**changes: Any) -> Recipe:
     return made
 
 
-def ready(directory: Path, *, seed: int = 0, precision: str = "float32", **changes: Any) -> Run:
+def ready(
+    directory: Path, *, seed: int = 0, precision: str = "float32", replay: str = "auto", **changes: Any
+) -> Run:
     """A run at its first step; names with a colon count as typed."""
     made = small_recipe(**changes)
     named = [getattr(made, role) for role in ROLES]
     parts = [part for value in named for part in (value if isinstance(value, tuple) else (value,)) if part]
     typed = frozenset(part.name for part in parts)
-    settings = Settings(seed=seed, device="cpu", precision=precision)
+    settings = Settings(seed=seed, device="cpu", precision=precision, replay=replay)
     return build(made, settings, directory, typed=typed)
 
 

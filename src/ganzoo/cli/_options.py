@@ -43,6 +43,11 @@ machine = several(
     click.option("--data", type=FOLDER, envvar="GANZOO_DATA", help="Folder to look for data in first."),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where to compute.  [auto]"),
     click.option("--threads", type=int, metavar="N", help="Processor threads; fewer on a shared machine."),
+    click.option(
+        "--replay",
+        type=click.Choice(["auto", "on", "off"]),
+        help="Record a step and play it again, to the same bits.  [auto]",
+    ),
     click.option("--checkpoint-every", metavar="N", help="Save every N epochs, 400steps or 30s.  [300s]"),
 )
 ranks = click.option(

@@ -45,6 +45,7 @@ class Turn:
     """One move of the game: these weights learn from this loss, every so many steps.
 
     loss: from a batch to (what is minimised, statistics by name); after: called when the players have moved.
+    repeats: a promise that every so many losses are made by the same operations; 0 for none.
     """
 
     name: str
@@ -54,6 +55,17 @@ class Turn:
     loss: Callable[[Batch], tuple[Tensor, Stats]]
     every: int = 1
     after: Callable[[], None] = lambda: None
+    repeats: int = 0
+
+    def move(self, gradients: Sequence[Tensor | None]) -> None:
+        """Let the weights follow their gradients."""
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = laid_out_like(parameter, gradient)
+        self.optimizer.step()
+        self.after()
+
+
+Move = Callable[[Turn, Sequence[Tensor | None]], None]
 
 
 class Game(Protocol):
@@ -83,23 +95,20 @@ class Game(Protocol):
         ...
 
 
-def play_step(game: Game, batch: Batch, step: int) -> Stats:
+def play_step(game: Game, batch: Batch, step: int, move: Move = Turn.move) -> Stats:
     """Play every turn that is due and return their statistics, detached: nothing waits for the device."""
     stats: Stats = {}
     for turn in game.turns:
         if (step + 1) % turn.every == 0:  # the last of every so many: five turns of D, then one of G
-            stats |= play_turn(turn, batch)
+            stats |= play_turn(turn, batch, move)
     return stats
 
 
-def play_turn(turn: Turn, batch: Batch) -> Stats:
+def play_turn(turn: Turn, batch: Batch, move: Move = Turn.move) -> Stats:
     """One move: gradients flow through all players and into the weights of the turn's own players only."""
     loss, stats = turn.loss(batch)
     gradients = torch.autograd.grad(batch.group.weigh(loss), turn.parameters, allow_unused=True)
-    for parameter, gradient in zip(turn.parameters, batch.group.sum_gradients(gradients), strict=True):
-        parameter.grad = laid_out_like(parameter, gradient)
-    turn.optimizer.step()
-    turn.after()
+    move(turn, batch.group.sum_gradients(gradients))
     return {f"{turn.name}/loss": loss.detach(), **{f"{turn.name}/{k}": v.detach() for k, v in stats.items()}}
 
 
@@ -153,8 +162,9 @@ class StandardGame:
         can_repeat = share == "noise" and first == "discriminator" and not self.eval_in_d_turn
         repeats = can_repeat and is_pure(self.generator, self.latent.size, parts.spec.classes)
         self.share = "fakes" if repeats else share
-        d_turn = parts.turn("d", [self.discriminator], self.d_loss, after=self.contest.constrain)
-        g_turn = parts.turn("g", [self.generator], self.g_loss, every=g_every)
+        after = self.contest.constrain
+        d_turn = parts.turn("d", [self.discriminator], self.d_loss, after=after, repeats=penalty_every)
+        g_turn = parts.turn("g", [self.generator], self.g_loss, every=g_every, repeats=1)
         self.turns = (d_turn, g_turn) if first == "discriminator" else (g_turn, d_turn)
 
     def d_loss(self, batch: Batch) -> tuple[Tensor, Stats]:

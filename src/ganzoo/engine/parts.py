@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result", Tensor, tuple[Tensor, ...])
 Penalty = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+IN_LOSSES = ("generator", "discriminator", "loss", "penalty", "constraint", "augmentation", "game")
 DTYPES = {
     "float32": torch.float32,
     "tf32": torch.float32,
@@ -58,6 +59,11 @@ class Parts:
     def dtype(self) -> torch.dtype:
         """The type of weights and losses."""
         return DTYPES[self.precision]
+
+    @property
+    def are_own(self) -> bool:
+        """Whether ganzoo itself brings all that takes part in the losses of a step."""
+        return all(part.component.is_builtin for role in IN_LOSSES for part in self.resolved.get(role, []))
 
     @property
     def data(self) -> Resolved | None:
@@ -214,10 +220,11 @@ class Parts:
         every: int = 1,
         after: Callable[[], None] = lambda: None,
         lr: float | None = None,
+        repeats: int = 0,
     ) -> "Turn":
         """A turn with the recipe's optimizer and schedule: `d_...` for turn d, `g_...` for all others.
 
-        lr: another learning rate than the optimizer's own.
+        lr: another learning rate than the optimizer's own. repeats: as of a Turn.
         """
         from ganzoo.engine.game import Turn
 
@@ -229,7 +236,7 @@ class Parts:
         optimizer = promises.optimizer(part, part.build(parameters))
         part = self.resolved[f"{side}_schedule"][0]
         schedule = promises.schedule(part, part.build())
-        return Turn(name, parameters, optimizer, schedule, loss, every, after)
+        return Turn(name, parameters, optimizer, schedule, loss, every, after, repeats)
 
     @property
     def _smallest_batch(self) -> int:

@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from ganzoo.engine.feed import Feed, epoch_borders, smallest_batch
 from ganzoo.engine.game import Batch, Game, play_step
 from ganzoo.engine.parts import Parts
 from ganzoo.engine.record import Metrics, Window
+from ganzoo.engine.replay import replaying
 from ganzoo.engine.seeds import derive
 from ganzoo.errors import CheckpointError, DataError
 from ganzoo.recipe import Recipe
@@ -61,6 +62,8 @@ class Run:
         self.checkpoints = Checkpoints(self.directory / "checkpoints")
         self.device = self.parts.device
         self.borders = epoch_borders(self.recipe, self.dataset.spec.size)
+        self.replay = replaying(self.game, self.parts, self.settings.replay)
+        self._play_step = self.replay.play_step if self.replay else partial(play_step, self.game)
         self._splits: dict[Split, Samples | None] = {}
 
     @property
@@ -141,7 +144,7 @@ class Run:
             indices = feed.indices(self.step, rows)
             samples = feed.batch(self.step, rows)
             self.batch = Batch(*samples, self.group, indices=indices, step=self.step)
-            stats = play_step(self.game, self.batch, self.step)
+            stats = self._play_step(self.batch, self.step)
             self.step += 1
             self.window.add(stats, self.step)
         if self.average is not None:
@@ -281,6 +284,8 @@ class Run:
     def restore(self, tree: Mapping[str, Any]) -> None:
         """Put the state of a checkpoint back, here and in the callbacks, and forget later records."""
         state.restore(self, tree)
+        if self.replay:
+            self.replay.forget()
         if self.group.is_first:
             self.metrics.cut(tree["metrics_bytes"])
         state.restore_callbacks(self, tree["callbacks"])

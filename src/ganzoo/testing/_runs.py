@@ -16,11 +16,22 @@ from ganzoo.engine.run import Run
 from ganzoo.errors import MisfitError
 from ganzoo.recipe import Recipe
 from ganzoo.spec import DataSpec
-from ganzoo.testing._common import NOISE, SEED, SPECS, Check, ContractError, Subject, leaves_the_process
+from ganzoo.testing._common import (
+    NOISE,
+    SEED,
+    SPECS,
+    Check,
+    ContractError,
+    Subject,
+    Untried,
+    leaves_the_process,
+)
 from ganzoo.testing._steps import (
     GOES_ON,
+    REPLAYED,
     SMALL,
     Waits,
+    check_replay,
     check_resumption,
     create,
     expect_resumption,
@@ -101,6 +112,11 @@ def _check_recipe_steps(subject: Subject) -> None:
     check_resumption(subject, *_quick(subject))
 
 
+def _check_recipe_replay(subject: Subject) -> None:
+    if not check_replay(subject, *_quick(subject)):
+        raise Untried("its steps are not the same operations each time, so they are never replayed")
+
+
 RECIPES = (
     leaves_the_process(_exercise_recipe),
     Check("written", "can be written down, and read back as it was", _check_written),
@@ -108,6 +124,7 @@ RECIPES = (
     Check("repeat", "two runs of it agree to the bit", _check_recipe_repeat),
     Check("waiting", "no step waits for a value that the device computes", _check_recipe_waits),
     Check("steps", GOES_ON, _check_recipe_steps),
+    Check("replay", REPLAYED, _check_recipe_replay),
 )
 
 
@@ -214,6 +231,12 @@ def _check_game_steps(subject: Subject) -> None:
         check_resumption(subject, recipe, spec, game=subject.part)
 
 
+def _check_game_replay(subject: Subject) -> None:
+    for recipe, spec in _stages(subject):
+        is_replayed = check_replay(subject, recipe, spec, game=subject.part)
+        subject.expect(is_replayed, "steps that repeat themselves, as promised", "operations that change")
+
+
 GAMES = (
     leaves_the_process(_exercise_game, NOISE, SEED),
     Check("parts", "has players, turns and a generator", _check_game_parts),
@@ -223,6 +246,7 @@ GAMES = (
     Check("repeat", "two games agree to the bit", _check_game_repeat),
     Check("waiting", "no step waits for a value that the device computes", _check_game_waits),
     Check("steps", GOES_ON, _check_game_steps),
+    Check("replay", REPLAYED, _check_game_replay),
 )
 
 WATCHED = (SPECS[0], SPECS[1], DataSpec((1, 8, 8), (-1.0, 1.0), 3, 16))

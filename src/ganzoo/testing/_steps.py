@@ -17,16 +17,18 @@ from ganzoo.engine import directory, promises, state
 from ganzoo.engine.build import network_spec
 from ganzoo.engine.distributed import Group
 from ganzoo.engine.parts import Parts
+from ganzoo.engine.replay import Tape
 from ganzoo.engine.resolve import Resolved, resolve
 from ganzoo.engine.run import Run
 from ganzoo.recipe import Part, Recipe
 from ganzoo.registry import TYPED, Component
 from ganzoo.settings import Settings
 from ganzoo.spec import DataSpec
-from ganzoo.testing._common import NONE, Subject, draw
+from ganzoo.testing._common import NONE, Subject, Untried, draw
 
 ADAM, CPU, ON_CPU = Part("adam"), torch.device("cpu"), Settings(device="cpu")
 GOES_ON = "stopped before, at or after the end of an epoch, it goes on to the same bit"
+REPLAYED = "its steps lead to the same bit when they are recorded and played again"
 SMALL = Recipe(
     generator=Part("vanilla-bn", width=4),
     discriminator=Part("fashion", width=8),
@@ -119,6 +121,28 @@ def weights(run: Run) -> dict[str, Tensor]:
 def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
     """Whether two sets of weights agree to the bit."""
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def check_replay(subject: Subject, recipe: Recipe, spec: DataSpec, **parts: Resolved) -> bool:
+    """Replayed steps must lead to the weights of played ones; whether all kinds of steps were replayed.
+
+    Raises Untried where the game does not promise that its steps repeat themselves.
+    """
+    spec = replace(spec, size=2 * recipe.batch)
+    with tempfile.TemporaryDirectory() as folder:
+
+        def make(choice: Any) -> Run:
+            return assemble(recipe, spec, Path(folder), replace(ON_CPU, replay=choice), Group(), parts)
+
+        played = make("off")
+        if not all(turn.repeats for turn in played.game.turns):
+            raise Untried("the game does not promise that its steps repeat themselves")
+        replayed = make("on")
+        replay: Any = replayed.replay
+        steps = 3 * replay.kinds * replayed.steps_per_epoch  # two recordings of each kind, and one replayed
+        is_same = same(play(played, steps), play(replayed, steps))
+    subject.expect(is_same, "the same weights when its steps are replayed", "others")
+    return all(isinstance(tape, Tape) for tape in replay.tapes.values())
 
 
 def create(run: Run) -> None:
