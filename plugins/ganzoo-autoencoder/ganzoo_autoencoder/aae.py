@@ -51,12 +51,12 @@ class AdversarialAutoencoder:
         self.modules, self.probability = self.contest.modules, self.contest.probability
         self.summary, self.is_joint = self.contest.summary, phases == "joint"
         both = [self.encoder, self.generator]
-        d_turn = parts.turn("d", [self.discriminator], self.d_loss, after=self.contest.constrain)
+        d_turn = parts.turn("d", [self.discriminator], self.d_loss, after=self.contest.constrain, repeats=1)
         if self.is_joint:
-            self.turns = (parts.turn("g", both, self.joint_loss), d_turn)
+            self.turns = (parts.turn("g", both, self.joint_loss, repeats=1), d_turn)
         else:
-            rebuild = parts.turn("rebuild", both, self.rebuild_loss)
-            self.turns = (rebuild, d_turn, parts.turn("g", [self.encoder], self.g_loss))
+            rebuild = parts.turn("rebuild", both, self.rebuild_loss, repeats=1)
+            self.turns = (rebuild, d_turn, parts.turn("g", [self.encoder], self.g_loss, repeats=1))
 
     def rebuild_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
         """How far decoded encodings are from the samples."""

@@ -41,8 +41,8 @@ class BiGAN:
         self.modules, self.probability = self.contest.modules, self.contest.probability
         self.summary = self.contest.summary
         self.turns = (
-            parts.turn("d", [self.discriminator], self.d_loss, after=self.contest.constrain),
-            parts.turn("g", [self.encoder, self.generator], self.g_loss),
+            parts.turn("d", [self.discriminator], self.d_loss, after=self.contest.constrain, repeats=1),
+            parts.turn("g", [self.encoder, self.generator], self.g_loss, repeats=1),
         )
 
     def d_loss(self, batch: Batch) -> tuple[Tensor, Stats]:

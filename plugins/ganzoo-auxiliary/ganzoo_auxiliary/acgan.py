@@ -80,8 +80,8 @@ class Auxiliary:
         self.class_weight, self.fakes_too, self.twice = class_weight, class_of == "both", softmax_twice
         d_players = [self.discriminator, self.classifier]
         self.turns = (
-            parts.turn("d", d_players, self.d_loss, after=self.contest.constrain),
-            parts.turn("g", [self.generator], self.g_loss, every=g_every),
+            parts.turn("d", d_players, self.d_loss, after=self.contest.constrain, repeats=1),
+            parts.turn("g", [self.generator], self.g_loss, every=g_every, repeats=1),
         )
 
     def _examine(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -119,8 +119,8 @@ class Clustering:
         self.generate, self.encode = parts.caller(self.generator), parts.computing(self.encoder)
         self.weights = noise_weight, cluster_weight
         self.turns = (
-            parts.turn("d", [self.discriminator], self.d_loss, after=self.contest.constrain),
-            parts.turn("g", [self.generator, self.encoder], self.g_loss, every=g_every),
+            parts.turn("d", [self.discriminator], self.d_loss, after=self.contest.constrain, repeats=1),
+            parts.turn("g", [self.generator, self.encoder], self.g_loss, every=g_every, repeats=1),
         )
 
     def fakes(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:

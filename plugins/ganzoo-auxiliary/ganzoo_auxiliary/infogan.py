@@ -110,9 +110,9 @@ class Information:
         self.weights, self.is_fitted = (category_weight, continuous_weight), deviation == "fitted"
         everyone, constrain = list(self.players.values()), self.contest.constrain
         self.turns = (
-            parts.turn("d", [self.discriminator], self.d_loss, after=constrain),
-            parts.turn("g", [self.generator], self.g_loss),
-            parts.turn("info", everyone, self.info_loss, after=constrain, lr=info_lr),
+            parts.turn("d", [self.discriminator], self.d_loss, after=constrain, repeats=1),
+            parts.turn("g", [self.generator], self.g_loss, repeats=1),
+            parts.turn("info", everyone, self.info_loss, after=constrain, lr=info_lr, repeats=1),
         )
 
     def _recognise(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -145,8 +145,8 @@ class CycleGAN:
         self.probability, self.summary = of_y.probability, of_y.summary
         self.forth, self.back = parts.caller(self.generator), parts.caller(self.backward)
         self.turns = (
-            parts.turn("g", [self.generator, self.backward], self.g_loss),
-            parts.turn("d", list(self.judges.values()), self.d_loss, after=self.constrain),
+            parts.turn("g", [self.generator, self.backward], self.g_loss, repeats=1),
+            parts.turn("d", list(self.judges.values()), self.d_loss, after=self.constrain, repeats=1),
         )
 
     def g_loss(self, batch: Batch) -> tuple[Tensor, Stats]:

@@ -90,8 +90,8 @@ class Pix2Pix:
         self.translate, self.contest = parts.caller(self.generator), Contest(parts, self.discriminator)
         self.modules, self.probability = self.contest.modules, self.contest.probability
         self.summary = self.contest.summary
-        d_turn = parts.turn("d", [self.discriminator], self.d_loss, after=self.contest.constrain)
-        g_turn = parts.turn("g", [self.generator], self.g_loss)
+        d_turn = parts.turn("d", [self.discriminator], self.d_loss, after=self.contest.constrain, repeats=1)
+        g_turn = parts.turn("g", [self.generator], self.g_loss, repeats=1)
         self.turns = (d_turn, g_turn) if first == "discriminator" else (g_turn, d_turn)
 
     def d_loss(self, batch: Batch) -> tuple[Tensor, Stats]:
