@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import torch
+from torch import Tensor
 from torch.nn import Parameter
 
 from ganzoo.options import Bounds, NonNegativeFloat, PositiveFloat, Probability
 
+LATE = torch.tensor(1e9)  # a step after which Adam corrects nothing
 Beta = Annotated[float, Bounds(0, 0.999999)]
 
 
@@ -25,8 +27,25 @@ class _AdamW(torch.optim.AdamW):
 
 
 class _RMSprop(torch.optim.RMSprop):
-    step = _bare(torch.optim.RMSprop.step)
     add_param_group = _bare(torch.optim.RMSprop.add_param_group)
+    _step = _bare(torch.optim.RMSprop.step)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """torch's step, or on the processor and without momentum the same by its fused kernel of Adam."""
+        if any(group["momentum"] or group["params"][0].device.type != "cpu" for group in self.param_groups):
+            return self._step()
+        for group in self.param_groups:
+            lists: list[list[Tensor]] = [[] for _ in range(6)]
+            self._init_group(group, *lists)  # type: ignore[no-untyped-call]
+            weights, gradients, squares, _, _, steps = lists
+            torch._foreach_add_(steps, 1)
+            rates = {name: group[name] for name in ("lr", "eps", "weight_decay", "maximize")}
+            late = [LATE] * len(steps)
+            rates |= {"beta1": 0.0, "beta2": group["alpha"], "amsgrad": False}
+            # Without momentum the first moment is the gradient itself; late steps are not corrected.
+            torch._fused_adam_(weights, gradients, gradients, squares, [], late, **rates)
+        return None
 
 
 class _SGD(torch.optim.SGD):
@@ -53,7 +72,7 @@ def rmsprop(
     parameters: Iterable[Parameter],
     *,
     lr: PositiveFloat = 1e-3,
-    decay: Probability = 0.9,
+    decay: Beta = 0.9,
     eps: PositiveFloat = 1e-7,
     momentum: Probability = 0.0,
 ) -> torch.optim.Optimizer:
