@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -51,33 +50,17 @@ class Dropout(nn.Module):
         kept = max(round((1 - self.p) * 65536), 1)
         if kept == 65536:
             return x
-        draws = random_bytes(2 * x.numel()).view(torch.int16).view(x.shape)
-        mask = torch.lt(draws, kept - 32768, out=torch.empty_like(x, requires_grad=False))
+        mask = torch.lt(random_numbers(x), kept - 32768, out=torch.empty_like(x, requires_grad=False))
         return x * mask.mul_(65536 / kept)
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
 
 
-_OPERATIONS = torch.library.Library("ganzoo", "FRAGMENT")  # type: ignore[no-untyped-call]
-_OPERATIONS.define(  # type: ignore[no-untyped-call]
-    "random_bytes(int count) -> Tensor", tags=torch.Tag.nondeterministic_seeded
-)
-
-
-@torch.library.impl(_OPERATIONS, "random_bytes", "CompositeExplicitAutograd")
-def _random_bytes(count: int) -> Tensor:
-    seed = int(torch.empty((), dtype=torch.int64).random_().numpy())
-    words = np.random.Generator(np.random.SFC64(seed)).integers(0, 2**64, -(-count // 8), dtype=np.uint64)
-    return torch.from_numpy(words).view(torch.uint8)[:count]
-
-
-def random_bytes(count: int) -> Tensor:
-    """Random bytes (count,), as decided by torch's generator, from which one draw is taken as the seed.
-
-    SFC64 (Doty-Humphrey, 2010) makes them several times faster than torch's Mersenne Twister.
-    """
-    return torch.ops.ganzoo.random_bytes(count)  # an operation of torch's, which can be recorded
+def random_numbers(like: Tensor) -> Tensor:
+    """Random int16 of all values, in the shape of `like`: four from each draw of torch's generator."""
+    draws = torch.empty(-(-like.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+    return draws.view(torch.int16)[: like.numel()].view(like.shape)
 
 
 class SameConv2d(nn.Conv2d):

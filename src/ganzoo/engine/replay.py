@@ -9,6 +9,8 @@ statistics are among them. What a turn does with its gradients stays outside, op
 import math
 import operator
 from collections.abc import Mapping, Sequence
+from functools import cache
+from keyword import iskeyword
 from typing import Any
 
 import torch
@@ -137,7 +139,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._keep(result)
         else:
             self.is_repeatable &= torch.Tag.dynamic_output_shape not in call.tags
-            self._name(result, self.graph.call_function(call, named, self._named(dict(options))))
+            self._name(result, self.graph.call_function(_writable(call), named, self._named(dict(options))))
 
     def _name(self, result: Any, node: fx.Node) -> None:
         if isinstance(result, Tensor):
@@ -183,6 +185,19 @@ class Tape:
 
 def _is_kept(node: object) -> bool:
     return isinstance(node, fx.Node) and node.op == "placeholder" and node.name.startswith("kept")
+
+
+@cache
+def _writable(call: Any) -> Any:
+    """The operation by a name that code can have; `torch.ops.aten.random_.from` is none."""
+    if not any(map(iskeyword, str(call).split("."))):
+        return call
+
+    def operation(*arguments: Any, **options: Any) -> Any:
+        return call(*arguments, **options)
+
+    operation.__name__ = str(call).replace(".", "_")
+    return operation
 
 
 def _code(graph: fx.Graph) -> str:
