@@ -1,6 +1,6 @@
 """The step and the feed: ganzoo beside a straight-line script, for each of the six systems.
 
-    python benchmarks/steps.py [--data DIR] [--steps 60] [--precision bfloat16] [SYSTEM ...]
+    python benchmarks/steps.py [--data DIR] [--steps 60] [--precision bfloat16] [--replay off] [SYSTEM ...]
 
 Both sides train the same networks on the same data with the same batch and threads, in turn, a block of
 steps each. The table gives the median step of both, the feed included, their ratio, and the limit: the step's
@@ -40,10 +40,11 @@ PRODUCTS = (
 BLOCK = 10
 
 
-def prepare(system: str, data: Path | None, precision: str, folder: Path) -> Run:
+def prepare(system: str, options: argparse.Namespace, folder: Path) -> Run:
     """ganzoo's run of a system, without callbacks and with its data loaded."""
     recipe = plan(system, directory.Config({}, {}), {"dataset": DATA.get(system, "mnist")}, {})
-    settings = make_settings({}, {"data": data, "precision": precision}, None)
+    given = {name: getattr(options, name) for name in ("data", "precision", "replay")}
+    settings = make_settings({}, given, None)
     run = build(recipe.with_part("callback", ()), settings, folder)
     run.feed  # noqa: B018 - loads the data
     return run
@@ -97,7 +98,7 @@ def limit(run: Run) -> float:
 def alone(system: str, side: str, options: argparse.Namespace) -> None:
     """Train one side and print the peak memory of this process in MB."""
     with tempfile.TemporaryDirectory() as folder:
-        run = prepare(system, options.data, options.precision, Path(folder))
+        run = prepare(system, options, Path(folder))
         script = SCRIPTS[system](run)
         for _ in range(BLOCK):
             next(script) if side == "script" else run.play()
@@ -106,7 +107,8 @@ def alone(system: str, side: str, options: argparse.Namespace) -> None:
 
 def peak_mb(system: str, side: str, options: argparse.Namespace) -> float:
     """The peak memory of a process that trains one side."""
-    command = [sys.executable, __file__, system, "--alone", side, "--precision", options.precision]
+    command = [sys.executable, __file__, system, "--alone", side]
+    command += ["--precision", options.precision, "--replay", options.replay]
     command += ["--data", str(options.data)] if options.data else []
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
@@ -122,6 +124,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
+    parser.add_argument("--replay", default="auto", choices=["auto", "off"])
     parser.add_argument("--alone", choices=["script", "ganzoo"], help="one side, for its memory")
     options = parser.parse_args()
     if options.alone:
@@ -142,7 +145,7 @@ def compare_all(options: argparse.Namespace) -> None:
     )
     for system in options.systems:
         with tempfile.TemporaryDirectory() as folder:
-            run = prepare(system, options.data, options.precision, Path(folder))
+            run = prepare(system, options, Path(folder))
             theirs, ours = (statistics.median(t) for t in compare(SCRIPTS[system](run), run, options.steps))
             bare = limit(run)
         speed = 1e3 * run.recipe.batch / ours
