@@ -1,8 +1,11 @@
 """The registry: components of every installed package, found by entry points, listed without an import."""
 
+import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import Distribution, EntryPoint, distributions
 from pathlib import Path
 from types import MappingProxyType
@@ -173,6 +176,19 @@ def _clash_message(kind: str, name: str, claim: list[Component]) -> str:
 
 def _scan() -> tuple[list[Component], list[Problem]]:
     """Components and problems of every distribution on the path, the first of each name winning."""
+    return _scanned(tuple((place, _changed(place)) for place in sys.path))
+
+
+def _changed(place: str) -> int:
+    """When something was last installed into a folder of the path."""
+    try:
+        return os.stat(place or ".").st_mtime_ns
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=1)
+def _scanned(path: tuple[tuple[str, int], ...]) -> tuple[list[Component], list[Problem]]:
     found: list[Component] = []
     bad: list[Problem] = []
     seen: set[str] = set()
