@@ -197,4 +197,7 @@ def softplus(x: Tensor) -> Tensor:
 
 
 def _cross_entropy(scores: Tensor, label: float) -> Tensor:
-    return F.binary_cross_entropy_with_logits(scores, torch.full_like(scores, label))
+    """-label log sigmoid(s) - (1 - label) log(1 - sigmoid(s)) = softplus(s) - label s."""
+    if label == 1:
+        return softplus(-scores).mean()  # the difference would round small values away
+    return torch.sub(softplus(scores), scores, alpha=label).mean()

@@ -206,7 +206,8 @@ class Parts:
 
         def joined(real: Tensor, fake: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
             both = None if labels is None else torch.cat((labels, labels))
-            real_scores, fake_scores = torch.tensor_split(compute(torch.cat((real, fake)), both), 2)
+            scores = compute(torch.cat((real, fake)), both)
+            real_scores, fake_scores = scores.view(2, len(real), *scores.shape[1:]).unbind()
             return real_scores, fake_scores
 
         return apart if mixes_samples(network, self.spec) else joined
