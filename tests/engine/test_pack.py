@@ -35,6 +35,16 @@ def test_a_rest_is_not_shown(tmp_path):
     assert run.score(torch.zeros(9, 2)).shape == (4,)
 
 
+def test_augmentations_adapt_to_samples_not_to_packs(tmp_path):
+    pictures = Part("standin:pictures", side=8, channels=1)
+    parts = {"generator": Part("dcgan", width=4), "discriminator": Part("dcgan", width=4)}
+    augmentation = (Part("adaptive", every_steps=100),)
+    run = ready(tmp_path, game=Part("standard", pack=2), dataset=pictures, augmentation=augmentation, **parts)
+    run.play()
+    (adaptive,) = run.game.contest.view.modules.values()
+    assert adaptive.seen == 4
+
+
 def test_a_penalty_is_taken_of_whole_packs(tmp_path):
     run = ready(
         tmp_path, game=Part("standard", pack=2), penalty=(Part("r1", gamma=2.0),), precision="float64"

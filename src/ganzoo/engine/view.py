@@ -39,9 +39,9 @@ class View:
         return self.pack(samples)
 
     def observe(self, real_scores: Tensor) -> None:
-        """Tell the augmentations how real samples were judged, those of all ranks: they adapt alike."""
+        """Tell the augmentations how each real sample was judged, those of all ranks: they adapt alike."""
         if self.modules:
-            scores = self.group.whole(real_scores.detach())
+            scores = self.group.whole(real_scores.detach()).repeat_interleave(self.size, 0)
             for augmentation in self.modules.values():
                 augmentation.observe(scores)
 
