@@ -135,7 +135,7 @@ class Choosing(Plain):
 @pytest.mark.parametrize(
     "spoiled", [Growing, Alternating, FromNumpy, FromPython, Remembering, Looking, Choosing]
 )
-def test_a_step_that_python_takes_part_in_is_not_replayed(tmp_path, spoiled):
+def test_a_step_that_python_takes_part_in_is_not_replayed(tmp_path, caplog, spoiled):
     def play() -> Run:
         random.seed(0)
         run = ready(tmp_path, replay=choice, generator=Part(f"{__name__}:{spoiled.__name__}"))
@@ -148,6 +148,7 @@ def test_a_step_that_python_takes_part_in_is_not_replayed(tmp_path, spoiled):
     choice = "on"
     replayed = play()
     assert tapes(replayed) == [None]
+    assert [line for line in caplog.messages if line.startswith("nothing is replayed")]
     assert same(weights(played), weights(replayed))
 
 

@@ -6,6 +6,7 @@ operations on the same numbers in the same order give the same bits: gradients, 
 statistics are among them. What a turn does with its gradients stays outside, optimizers and constraints.
 """
 
+import logging
 import math
 import operator
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ from ganzoo.engine.game import Batch, Game, Stats, Turn, play_step
 from ganzoo.engine.parts import Parts
 from ganzoo.errors import UsageError
 
+_log = logging.getLogger("ganzoo")
 MOST_KINDS = 64
 ALIASES = ("aten::detach", "aten::alias")  # the same tensor, where there is no autograd
 PLAIN = (bool, int, float, str, torch.dtype, torch.device, torch.layout, torch.memory_format, type(None))
@@ -37,7 +39,7 @@ def replaying(game: Game, parts: Parts, choice: str) -> "Replay | None":
             raise UsageError(f"--replay on is asked for and {reason}. Leave it out.")
         return None
     is_chosen = choice == "on" or (choice == "auto" and parts.are_own and parts.device.type == "cpu")
-    return Replay(game) if is_chosen else None
+    return Replay(game, is_asked=choice == "on") if is_chosen else None
 
 
 def _obstacle(game: Game, parts: Parts) -> str:
@@ -54,10 +56,14 @@ def _kinds(game: Game) -> int:
 
 
 class Replay:
-    """Plays the steps of a game, by a tape where there is one for such a step."""
+    """Plays the steps of a game, by a tape where there is one for such a step.
 
-    def __init__(self, game: Game) -> None:
-        self.game, self.kinds, self.tapes = game, _kinds(game), dict[Any, "Tape | Recording | None"]()
+    is_asked: say so where there is none.
+    """
+
+    def __init__(self, game: Game, *, is_asked: bool = False) -> None:
+        self.game, self.kinds, self.is_asked = game, _kinds(game), is_asked
+        self.tapes: dict[Any, Tape | Recording | None] = {}
 
     def forget(self) -> None:
         """Record anew: weights may have been replaced."""
@@ -84,7 +90,12 @@ class Replay:
         players = [*self.game.players.values(), *self.game.modules.values()]
         lasting = {_place(t) for player in players for t in (*player.parameters(), *player.buffers())}
         is_lasting = {_place(t) for t in second.kept} <= lasting
-        return Tape(second) if is_lasting and second.repeats(first) else None
+        if is_lasting and second.repeats(first):
+            return Tape(second)
+        if self.is_asked:
+            _log.warning("nothing is replayed: Python takes part in the steps, or they are others each time.")
+        self.is_asked = False
+        return None
 
 
 class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
