@@ -365,3 +365,15 @@ def test_where_prefers_the_frames_of_the_component():
     assert "pathlib" in registry.where(caught.value)
     assert registry.where(caught.value, __name__).startswith(__file__)
     assert registry.where(ValueError("never raised")) == "no source"
+
+
+def test_packages_are_scanned_once_and_again_when_one_is_installed(install_plugin, monkeypatch):
+    scans, real = [], registry.distributions
+    monkeypatch.setattr(registry, "distributions", lambda: scans.append(1) or list(real()))
+    registry.find("losses", "bce")
+    registry.find("losses", "hinge")
+    assert len(scans) <= 1
+    install_plugin("late", {"losses": {"late": "late:Late"}})
+    assert registry.find("losses", "late").package == "late"
+    assert registry.find("losses", "late").package == "late"
+    assert len(scans) <= 2

@@ -176,19 +176,19 @@ def _clash_message(kind: str, name: str, claim: list[Component]) -> str:
 
 def _scan() -> tuple[list[Component], list[Problem]]:
     """Components and problems of every distribution on the path, the first of each name winning."""
-    return _scanned(tuple((place, _changed(place)) for place in sys.path))
+    return _scanned(tuple((place, _contents(place)) for place in sys.path))
 
 
-def _changed(place: str) -> int:
-    """When something was last installed into a folder of the path."""
+def _contents(place: str) -> tuple[int, int]:
+    """What tells that something was installed into a folder of the path: its time, and how much it holds."""
     try:
-        return os.stat(place or ".").st_mtime_ns
+        return os.stat(place or ".").st_mtime_ns, len(os.listdir(place or "."))
     except OSError:
-        return 0
+        return 0, 0
 
 
 @lru_cache(maxsize=1)
-def _scanned(path: tuple[tuple[str, int], ...]) -> tuple[list[Component], list[Problem]]:
+def _scanned(path: tuple[tuple[str, tuple[int, int]], ...]) -> tuple[list[Component], list[Problem]]:
     found: list[Component] = []
     bad: list[Problem] = []
     seen: set[str] = set()
