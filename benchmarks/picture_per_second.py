@@ -80,13 +80,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     print(f"torch {torch.__version__}, one thread, seed {options.seed}")
-    print(f"{'system':12}{'seconds':>9}{'steps':>9}{'images':>11}  {'metric':14}{'value':>9}{'floor':>9}")
+    print(f"{'system':12}{'seconds':>9}{'steps':>9}{'images':>14}  {'metric':14}{'value':>9}{'floor':>9}")
     for system in options.systems:
         metric = METRICS.get(system, "frechet")
         with tempfile.TemporaryDirectory() as folder:
             run = prepare(recipe_of(system), options.data, options.seed, Path(folder))
             for spent, value, floor in marks(run, metric, sorted(options.seconds)):
-                place = f"{system:12}{spent:9.1f}{run.step:9,}{run.images:11,}"
+                place = f"{system:12}{spent:9.1f}{run.step:9,}{run.images:14,}"
                 print(f"{place}  {metric:14}{value:9.4g}{floor:9.4g}", flush=True)
 
 
