@@ -226,10 +226,17 @@ def test_wrong_numbers(ganzoo, path):
     for value in WRONG_NUMBERS[path]:
         done = ganzoo(*HERE, "--batch", "10", "--out", "run", "--set", f"{path}={value}")
         if value == "1e300":  # found out in the first step
-            assert done.code == 2
-            assert "too large for float32" in done.err
+            assert done.code == 6
+            assert "Try a lower learning rate" in done.err
         else:
             is_refused(done)
+
+
+def test_a_number_that_torch_cannot_take(ganzoo):
+    large = ("--set", "d_optimizer.momentum=0.5", "--set", "d_optimizer.lr=1e300")
+    done = ganzoo(*HERE, "--batch", "10", "--out", "run", *large)
+    assert done.code == 2
+    assert "too large for float32" in done.err
 
 
 WRONG_OPTIONS = [
