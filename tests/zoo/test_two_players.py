@@ -15,7 +15,7 @@ from ganzoo.engine.run import Run
 from ganzoo.recipe import Part
 from ganzoo.spec import DataSpec
 from ganzoo.testing import draw
-from ganzoo.testing._runs import play, prepare, same, weights
+from ganzoo.testing._steps import play, prepare, same, weights
 from ganzoo.testing.straight_line import Adam, assert_ranks_agree, seed_step
 
 from .plain import KerasRMSprop, assert_same_course, batches, ready

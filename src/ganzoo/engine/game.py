@@ -57,6 +57,13 @@ class Turn:
     after: Callable[[], None] = lambda: None
     repeats: int = 0
 
+    def set_rate(self, seen: int, total: int) -> None:
+        """Let the learning rate follow the schedule, of so many images in all."""
+        factor = self.schedule(seen, total)
+        for group in self.optimizer.param_groups:
+            group.setdefault("base_lr", group["lr"])
+            group["lr"] = group["base_lr"] * factor
+
     def move(self, gradients: Sequence[Tensor | None]) -> None:
         """Let the weights follow their gradients."""
         for parameter, gradient in zip(self.parameters, gradients, strict=True):

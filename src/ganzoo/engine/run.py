@@ -138,7 +138,8 @@ class Run:
         again = ("again", self.rollbacks) if self.rollbacks else ()
         seed = derive(self.settings.seed, "step", self.step, *again)
         feed, seen = self.feed, self.images
-        self._schedule(seen)
+        for turn in self.game.turns:
+            turn.set_rate(seen, self.images_before(self.total_steps))
         self.is_whole = False
         with self.group.step(self.images_before(self.step + 1) - seen, seed, self.device) as rows:
             indices = feed.indices(self.step, rows)
@@ -152,14 +153,6 @@ class Run:
         self.is_whole = True
         if self.step % self.steps_per_epoch % self.recipe.record_every_steps == 0:
             self.record_window()
-
-    def _schedule(self, seen: int) -> None:
-        total = self.images_before(self.total_steps)
-        for turn in self.game.turns:
-            factor = turn.schedule(seen, total)
-            for group in turn.optimizer.param_groups:
-                group.setdefault("base_lr", group["lr"])
-                group["lr"] = group["base_lr"] * factor
 
     def record_window(self) -> None:
         """Sum up the steps since the last record in one line. Raises DivergedError."""

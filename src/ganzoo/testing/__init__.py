@@ -19,7 +19,7 @@ from ganzoo.errors import GanzooError, PluginError, UsageError
 from ganzoo.options import complete, options_of, suggest
 from ganzoo.registry import Component
 from ganzoo.spec import DataSpec
-from ganzoo.testing import _data, _losses, _networks, _runs, _small, _views
+from ganzoo.testing import _callbacks, _data, _losses, _networks, _runs, _small, _views
 from ganzoo.testing._common import (
     IMPORT,
     NONE,
@@ -59,7 +59,7 @@ _OF_KINDS: Mapping[str, tuple[Check, ...]] = {
     "optimizers": _small.OPTIMIZERS,
     "schedules": _small.SCHEDULES,
     "metrics": _data.METRICS,
-    "callbacks": _runs.CALLBACKS,
+    "callbacks": _callbacks.CALLBACKS,
     "commands": _small.COMMANDS,
 }
 # Every check of every kind, in the order in which they are made.

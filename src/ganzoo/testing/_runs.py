@@ -1,8 +1,8 @@
-"""Contract checks of recipes, games and callbacks, which play a few steps on random samples."""
+"""Contract checks of recipes and games, which play a few steps on random samples."""
 
 import math
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ganzoo import registry
-from ganzoo.engine import loop, promises, state, tensor_file
+from ganzoo.engine import promises
 from ganzoo.engine.resolve import Resolved, look_up, resolve
 from ganzoo.engine.run import Run
 from ganzoo.errors import MisfitError
@@ -33,12 +33,9 @@ from ganzoo.testing._steps import (
     Waits,
     check_replay,
     check_resumption,
-    create,
-    expect_resumption,
     play,
     prepare,
     same,
-    weights,
 )
 
 # All kinds of data, and two pictures joined along channels, for games that make one of the other.
@@ -247,64 +244,4 @@ GAMES = (
     Check("waiting", "no step waits for a value that the device computes", _check_game_waits),
     Check("steps", GOES_ON, _check_game_steps),
     Check("replay", REPLAYED, _check_game_replay),
-)
-
-WATCHED = (SPECS[0], SPECS[1], DataSpec((1, 8, 8), (-1.0, 1.0), 3, 16))
-
-
-def _watched(subject: Subject, spec: DataSpec, path: Path) -> tuple[Run, Any]:
-    """A run that the callback watches, and the callback."""
-    made = subject.part.build()
-    return prepare(SMALL, spec, path, made, callback=subject.part), made
-
-
-def _train(run: Run) -> Run:
-    create(run)
-    loop.train(run)
-    return run
-
-
-def _exercise_callback(subject: Subject) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        _train(_watched(subject, WATCHED[2], Path(folder, "run"))[0])
-
-
-def _check_hooks(subject: Subject) -> None:
-    run, made = _watched(subject, WATCHED[0], Path("unused"))
-    subject.expect(bool(run.hooks.get_hookcallers(made)), "a hook at least", "none")
-
-
-def _check_weights(subject: Subject) -> None:
-    for spec in WATCHED:
-        with tempfile.TemporaryDirectory() as folder:
-            watched = _train(_watched(subject, spec, Path(folder, "watched"))[0])
-            alone = _train(prepare(SMALL, spec, Path(folder, "alone")))
-            subject.expect(same(weights(watched), weights(alone)), "the weights without it", "others")
-
-
-def _check_callback_steps(subject: Subject) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        expect_resumption(subject, lambda name: _watched(subject, WATCHED[2], Path(folder, name))[0])
-
-
-def _check_state(subject: Subject) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        first = _train(_watched(subject, WATCHED[2], Path(folder, "run"))[0])
-        saved = first.checkpoints.load()["callbacks"]
-        again, _ = _watched(subject, WATCHED[2], Path(folder, "run"))
-        again.go_on()
-        back = state.callback_states(again)
-        subject.expect(_written(saved) == _written(back), f"the state that it saved, {saved}", back)
-
-
-def _written(states: Mapping[str, Any]) -> bytes:
-    return b"".join(tensor_file.encode(states, "callbacks"))
-
-
-CALLBACKS = (
-    leaves_the_process(_exercise_callback, NOISE, SEED),
-    Check("hooks", "has hooks, all of which exist", _check_hooks),
-    Check("weights", "taking it away changes no weight", _check_weights),
-    Check("saving", "takes back the state that it gives to a checkpoint", _check_state),
-    Check("steps", GOES_ON, _check_callback_steps),
 )
